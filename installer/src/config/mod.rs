@@ -1,0 +1,1 @@
+//! Settings, from the command line, the environment and .npmrc files, lifted into one typed value.

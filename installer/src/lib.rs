@@ -1,0 +1,11 @@
+//! An npm installer that never downloads a tarball twice.
+//!
+//! [`install::install`] is the pipeline. ARCHITECTURE.md in the repository says where everything lives.
+
+pub mod config;
+pub mod lockfile;
+pub mod package;
+pub mod registry;
+pub mod reporter;
+pub mod rt;
+pub mod store;

@@ -1,0 +1,140 @@
+//! pnpm-lock.yaml, version 9: the resolution as a value, and the file it is read from and written to.
+//!
+//! A [`Lockfile`] is what `resolve` produces and what `virtual_store` consumes; the file is only its written form.
+//! Every map is ordered, so the same resolution always gives the same bytes.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A resolution: every package that the project needs, on every platform.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Lockfile {
+    /// `9.0`.
+    pub lockfile_version: String,
+    /// Settings that the resolution depends on.
+    pub settings: LockfileSettings,
+    /// Project directory relative to the lockfile (`.` for the root) → its direct dependencies.
+    pub importers: BTreeMap<String, Importer>,
+    /// `name@version` → what is the same for every peer variant of a package.
+    pub packages: BTreeMap<String, LockedPackage>,
+    /// Dep path → one package with its dependencies resolved: `react-dom@18.3.1(react@18.3.1)`.
+    pub snapshots: BTreeMap<DepPath, Snapshot>,
+}
+
+/// Names a snapshot: `name@version`, then each resolved peer in parentheses.
+pub type DepPath = String;
+
+/// Settings recorded with a resolution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LockfileSettings {
+    /// Whether missing peers were added.
+    pub auto_install_peers: bool,
+    /// Whether `link:` dependencies are left out.
+    pub exclude_links_from_lockfile: bool,
+}
+
+impl Default for LockfileSettings {
+    fn default() -> Self {
+        LockfileSettings { auto_install_peers: true, exclude_links_from_lockfile: false }
+    }
+}
+
+/// A project's direct dependencies; keys are the names under node_modules.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Importer {
+    /// `dependencies`.
+    pub dependencies: BTreeMap<String, DirectDependency>,
+    /// `devDependencies`.
+    pub dev_dependencies: BTreeMap<String, DirectDependency>,
+    /// `optionalDependencies`.
+    pub optional_dependencies: BTreeMap<String, DirectDependency>,
+}
+
+/// What package.json asked for and what it got.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct DirectDependency {
+    /// The range, tag or alias as package.json has it: `^4.18.0`, `npm:react@18`.
+    pub specifier: String,
+    /// A reference, see [`dep_path_of`].
+    pub version: String,
+}
+
+/// What a package's registry entry says, for all its snapshots.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LockedPackage {
+    /// Where its bytes are and what they hash to.
+    pub resolution: TarballResolution,
+    /// The `engines` that it asks for.
+    pub engines: BTreeMap<String, String>,
+    /// CPUs it runs on (`x64`, `!arm64`); empty means any.
+    pub cpu: Vec<String>,
+    /// Operating systems it runs on (`linux`, `!win32`); empty means any.
+    pub os: Vec<String>,
+    /// C libraries it runs on (`glibc`, `musl`); empty means any.
+    pub libc: Vec<String>,
+    /// The publisher's deprecation message.
+    pub deprecated: Option<String>,
+    /// Whether it has commands.
+    pub has_bin: bool,
+    /// Peers as the package declares them: name → range.
+    pub peer_dependencies: BTreeMap<String, String>,
+    /// What it says of each peer.
+    pub peer_dependencies_meta: BTreeMap<String, PeerDependencyMeta>,
+    /// Dependencies that its tarball carries.
+    pub bundled_dependencies: Vec<String>,
+}
+
+/// Where a package's bytes are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TarballResolution {
+    /// Subresource integrity of the tarball, `sha512-…`.
+    pub integrity: Option<String>,
+    /// The tarball's URL, where it is not the registry's canonical one.
+    pub tarball: Option<String>,
+}
+
+/// What a package says of one of its peers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct PeerDependencyMeta {
+    /// Whether it works without that peer.
+    pub optional: bool,
+}
+
+/// One package with its dependencies resolved; the values of the maps are references, see [`dep_path_of`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Snapshot {
+    /// Name under node_modules → reference.
+    pub dependencies: BTreeMap<String, String>,
+    /// As `dependencies`, for those it works without.
+    pub optional_dependencies: BTreeMap<String, String>,
+    /// Peers that are resolved further up.
+    pub transitive_peer_dependencies: Vec<String>,
+    /// Whether only optional dependencies lead here.
+    pub optional: bool,
+}
+
+/// The dep path that a reference under `alias` means: `18.3.1(x@1.0.0)` is a version of the package `alias`; a reference
+/// that has a name of its own (`react@18.3.1`) is a dep path already.
+pub fn dep_path_of(alias: &str, reference: &str) -> DepPath {
+    let head = reference.split('(').next().unwrap_or(reference);
+    if head[1.min(head.len())..].contains('@') { reference.to_owned() } else { format!("{alias}@{reference}") }
+}
+
+/// `name@version` of a dep path: the key of [`Lockfile::packages`].
+pub fn package_key(dep_path: &str) -> &str {
+    dep_path.split('(').next().unwrap_or(dep_path)
+}
+
+/// The name and the version in a dep path or package key.
+pub fn name_and_version(dep_path: &str) -> Option<(&str, &str)> {
+    let key = package_key(dep_path);
+    let at = key.get(1..)?.find('@')? + 1;
+    Some((&key[..at], &key[at + 1..]))
+}

@@ -1,0 +1,88 @@
+//! The production half of the seam: tokio, rayon and the system's clock.
+
+use super::{Event, JoinError, Point, panic_message};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+pub mod fs;
+
+/// A running task. Dropping it lets the task go on; [`abort`](Self::abort) ends it.
+#[derive(Debug)]
+pub struct JoinHandle<T>(tokio::task::JoinHandle<T>);
+
+impl<T> JoinHandle<T> {
+    /// Ends the task at its next await; it then reports [`JoinError::Cancelled`].
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|result| {
+            result.map_err(|error| match error.try_into_panic() {
+                Ok(payload) => JoinError::Panicked(panic_message(&*payload)),
+                Err(_) => JoinError::Cancelled,
+            })
+        })
+    }
+}
+
+/// Runs `future` as a task of its own. The name is what the simulator shows; here it costs nothing.
+#[inline]
+pub fn spawn<F>(_name: impl FnOnce() -> String, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    JoinHandle(tokio::task::spawn(future))
+}
+
+/// Runs blocking or CPU-bound work off the async threads.
+///
+/// # Panics
+/// When `work` panics.
+pub async fn blocking<T: Send + 'static>(label: &'static str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => panic!("{label}: {error}"),
+    }
+}
+
+/// `f` on every item, in parallel on rayon's pool; the results in the order of the items.
+pub async fn parallel<T, R>(label: &'static str, items: Vec<T>, f: impl Fn(T) -> R + Send + Sync + 'static) -> Vec<R>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
+    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+    if items.is_empty() {
+        return Vec::new();
+    }
+    blocking(label, move || items.into_par_iter().map(f).collect()).await
+}
+
+/// An interleaving point: nothing, in a real build.
+#[inline(always)]
+#[expect(clippy::unused_async, reason = "the simulated half may wait here")]
+pub async fn point(_point: Point) {}
+
+/// A fact for the simulator's trace: nothing, in a real build.
+#[inline(always)]
+pub fn event(_event: impl FnOnce() -> Event) {}
+
+/// A word that no other call on this machine returns: for the names of temporary files.
+pub fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{:x}-{next:x}", std::process::id())
+}
+
+/// How many threads the machine runs at once.
+pub fn parallelism() -> usize {
+    std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
+}

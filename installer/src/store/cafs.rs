@@ -1,0 +1,110 @@
+//! The files of the store: named by the SHA-512 of their bytes, written once, never changed.
+//!
+//! Layout: `files/ab/cdef…` with the suffix `-exec` for executables, so that a hard link carries the right mode.
+
+use crate::rt;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha512};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A package's files: path inside the package (`/`-separated, relative) → where its bytes are.
+pub type PackageFiles = BTreeMap<String, StoredFile>;
+
+/// One file's bytes in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFile {
+    /// SHA-512 of the bytes, as 128 hexadecimal digits.
+    #[serde(rename = "h")]
+    pub digest: String,
+    /// Whether any execute bit is set.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
+    /// Size in bytes.
+    #[serde(rename = "s")]
+    pub size: u64,
+}
+
+/// A store's directory. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreDir {
+    root: PathBuf,
+}
+
+impl StoreDir {
+    /// The layout's version: a store of another layout lives beside it and is never touched.
+    pub const VERSION: &str = "v1";
+
+    /// The store below `dir`, which need not exist yet.
+    pub fn new(dir: &Path) -> Self {
+        StoreDir { root: dir.join(Self::VERSION) }
+    }
+
+    /// Where the store lives, the layout's version included.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the index database lives.
+    pub fn index_path(&self) -> PathBuf {
+        self.root.join("index.db")
+    }
+
+    /// Where cached packuments live.
+    pub fn packuments_dir(&self) -> PathBuf {
+        self.root.join("packuments")
+    }
+
+    /// Where this file's bytes are.
+    pub fn file_path(&self, file: &StoredFile) -> PathBuf {
+        let (shard, rest) = file.digest.split_at(2);
+        let suffix = if file.executable { "-exec" } else { "" };
+        self.root.join("files").join(shard).join(format!("{rest}{suffix}"))
+    }
+
+    /// Creates the store's directories.
+    ///
+    /// # Errors
+    /// When the disk refuses: read-only, full, or not ours.
+    pub fn create(&self) -> io::Result<()> {
+        rt::fs::create_dir_all(&self.root.join("files"))?;
+        rt::fs::create_dir_all(&self.tmp_dir())
+    }
+
+    fn tmp_dir(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// Puts `bytes` into the store, unless they are there already.
+    ///
+    /// Written under a temporary name and renamed, so that a reader never sees half a file, whoever else writes the same
+    /// bytes at the same time (pnpm#11758, pnpm#11825).
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is left under the final name then.
+    pub fn write_cas_file(&self, bytes: &[u8], executable: bool) -> io::Result<StoredFile> {
+        let file = StoredFile { digest: hex::encode(Sha512::digest(bytes)), executable, size: bytes.len() as u64 };
+        let path = self.file_path(&file);
+        if rt::fs::exists(&path) {
+            return Ok(file);
+        }
+        let temporary = self.tmp_dir().join(rt::unique());
+        let written = rt::fs::write_new(&temporary, bytes, executable).and_then(|()| self.publish(&temporary, &path));
+        if let Err(error) = written {
+            let _ = rt::fs::remove_file(&temporary);
+            return Err(error);
+        }
+        Ok(file)
+    }
+
+    fn publish(&self, temporary: &Path, path: &Path) -> io::Result<()> {
+        match rt::fs::rename(temporary, path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                rt::fs::create_dir_all(path.parent().expect("a stored file has a shard directory"))?;
+                rt::fs::rename(temporary, path)
+            }
+            renamed => renamed,
+        }
+    }
+}

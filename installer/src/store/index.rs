@@ -1,0 +1,159 @@
+//! The store's index: an SQLite table that maps a tarball to its files.
+//!
+//! Readers see committed rows only. Rows are written by [`StoreIndexWriter`](super::StoreIndexWriter), in batches, some
+//! time after the files: that delay is why a coordination above the index is needed at all (pnpm#12241).
+
+use super::{PackageFiles, StoreDir};
+use crate::package::BundledManifest;
+use crate::rt;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long SQLite waits for another process's lock before it says busy.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Names a tarball's bytes: its integrity, or its URL where no integrity is known before the download.
+///
+/// One tarball has one row, however many names, aliases and URLs lead to it (pnpm#13417).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey(String);
+
+impl RowKey {
+    /// The key of a tarball.
+    pub fn new(url: &str, integrity: Option<&ssri::Integrity>) -> Self {
+        RowKey(integrity.map_or_else(|| format!("url:{url}"), ToString::to_string))
+    }
+
+    /// The key as the database holds it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the index knows of a tarball.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageRow {
+    /// What its package.json says.
+    pub manifest: BundledManifest,
+    /// Its files, all of them in the store.
+    pub files: PackageFiles,
+}
+
+/// The index could not be read or written.
+#[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
+#[error("the store index at {} cannot be {action}", path.display())]
+#[diagnostic(
+    code(lockstep::store::index),
+    help(
+        "another process may hold it, or it may be damaged: try again, and if it stays so delete that file; only the index is lost"
+    )
+)]
+pub struct IndexError {
+    /// The database file.
+    pub path: PathBuf,
+    action: &'static str,
+    #[source]
+    source: Arc<rusqlite::Error>,
+}
+
+impl IndexError {
+    /// Whether another process holds the lock: the same call may succeed later.
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        matches!(self.source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+    }
+}
+
+/// The committed rows, for reading. Cheap to clone; the connection is shared.
+#[derive(Debug, Clone)]
+pub struct StoreIndex {
+    path: PathBuf,
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl StoreIndex {
+    /// Opens the store's index for reading; `None` when there is none yet.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read as an index.
+    pub fn open(store: &StoreDir) -> Result<Option<Self>, IndexError> {
+        let path = store.index_path();
+        if !rt::fs::exists(&path) {
+            return Ok(None);
+        }
+        let failed = failed(&path, "opened");
+        let connection = rt::fs::database(&path, false).map_err(&failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
+        Ok(Some(StoreIndex { path, connection: Arc::new(Mutex::new(connection)) }))
+    }
+
+    /// The committed row of a tarball.
+    ///
+    /// # Errors
+    /// When the database cannot be read. A row that cannot be parsed counts as absent: its tarball is downloaded again.
+    pub fn get(&self, key: &RowKey) -> Result<Option<PackageRow>, IndexError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let data: Option<Vec<u8>> = connection
+            .prepare_cached("SELECT data FROM packages WHERE key = ?1")
+            .and_then(|mut statement| statement.query_row(params![key.as_str()], |row| row.get(0)).optional())
+            .map_err(failed(&self.path, "read"))?;
+        Ok(data.and_then(|data| serde_json::from_slice(&data).ok()))
+    }
+}
+
+/// The connection that writes rows; owned by the writer task.
+#[derive(Debug)]
+pub(super) struct WritableIndex {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl WritableIndex {
+    /// Opens the index for writing and creates what is missing.
+    pub(super) fn open(store: &StoreDir) -> Result<Self, IndexError> {
+        let path = store.index_path();
+        let failed = failed(&path, "opened for writing");
+        let connection = rt::fs::database(&path, true).map_err(&failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL;
+                 PRAGMA synchronous = NORMAL;
+                 CREATE TABLE IF NOT EXISTS packages (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;",
+            )
+            .map_err(&failed)?;
+        Ok(WritableIndex { path, connection })
+    }
+
+    /// Commits a batch in one transaction: all of its rows, or none.
+    pub(super) fn commit(&mut self, batch: &[(RowKey, Arc<PackageRow>)]) -> Result<(), IndexError> {
+        let write = |connection: &mut Connection| {
+            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            {
+                let mut insert =
+                    transaction.prepare_cached("INSERT OR REPLACE INTO packages (key, data) VALUES (?1, ?2)")?;
+                for (key, row) in batch {
+                    let data = serde_json::to_vec(row.as_ref()).expect("a row is plain data");
+                    insert.execute(params![key.as_str(), data])?;
+                }
+            }
+            transaction.commit()
+        };
+        write(&mut self.connection).map_err(failed(&self.path, "written"))
+    }
+}
+
+fn failed(path: &std::path::Path, action: &'static str) -> impl Fn(rusqlite::Error) -> IndexError + use<> {
+    let path = path.to_owned();
+    move |source| IndexError { path: path.clone(), action, source: Arc::new(source) }
+}

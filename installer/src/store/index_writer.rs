@@ -1,0 +1,150 @@
+//! The one task that writes index rows: gathers them into batches and commits each batch in one transaction.
+//!
+//! Rows are committed some time after they are queued; nobody waits for that during an install. [`finish`] ends the task
+//! when the install is over and says whether every row arrived. It does so although senders may still exist: a prefetch
+//! that nobody needed never keeps the writer alive. A batch that meets a busy database is tried again, never dropped in silence.
+//!
+//! [`finish`]: StoreIndexWriter::finish
+
+use super::index::WritableIndex;
+use super::{IndexError, PackageRow, RowKey, StoreDir};
+use crate::rt::{self, Event, Point};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How many rows may wait for the writer; a sender waits beyond that.
+const QUEUE_ROWS_MAX: usize = 4096;
+
+/// How many rows one transaction takes.
+const BATCH_ROWS_MAX: usize = 256;
+
+/// How often a batch is tried while another process holds the database, with SQLite's own wait inside each try.
+const BUSY_TRIES_MAX: u32 = 4;
+
+/// Settings of a writer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WriterSettings {
+    /// How long each batch is held back before it is committed. Zero outside of tests.
+    pub commit_lag: Duration,
+}
+
+type Row = (RowKey, Arc<PackageRow>);
+
+enum Message {
+    Row(Row),
+    Finish,
+}
+
+/// Queues rows for the writer task. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct StoreIndexWriter {
+    queue: mpsc::Sender<Message>,
+}
+
+/// The writer has ended: the install is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store index writer has ended")]
+pub struct WriterStopped;
+
+/// Waits for the writer task; see [`StoreIndexWriter::start`].
+pub type WriterHandle = rt::JoinHandle<Result<(), IndexError>>;
+
+impl StoreIndexWriter {
+    /// Starts the writer task. The database is opened with the first batch, so a warm install never writes.
+    pub fn start(store: StoreDir, settings: WriterSettings) -> (Self, WriterHandle) {
+        let (queue, rows) = mpsc::channel(QUEUE_ROWS_MAX);
+        let handle = rt::spawn(|| "index writer".to_owned(), write_rows(store, settings, rows));
+        (StoreIndexWriter { queue }, handle)
+    }
+
+    /// Queues a row. Returns when it is queued, long before it is committed.
+    ///
+    /// # Errors
+    /// When the writer has ended.
+    pub async fn queue(&self, key: RowKey, row: Arc<PackageRow>) -> Result<(), WriterStopped> {
+        self.queue.send(Message::Row((key, row))).await.map_err(|_| WriterStopped)
+    }
+
+    /// Commits what is queued and ends the writer.
+    ///
+    /// # Errors
+    /// When a batch could not be committed: its packages will be downloaded again by the next install.
+    pub async fn finish(self, handle: WriterHandle) -> Result<(), IndexError> {
+        let _ = self.queue.send(Message::Finish).await;
+        rt::joined(handle.await)
+    }
+}
+
+async fn write_rows(
+    store: StoreDir,
+    settings: WriterSettings,
+    mut rows: mpsc::Receiver<Message>,
+) -> Result<(), IndexError> {
+    let mut index = None;
+    let mut first_failure = None;
+    let mut more = true;
+    while more {
+        let batch;
+        (batch, more) = next_batch(&mut rows).await;
+        if batch.is_empty() {
+            continue;
+        }
+        rt::point(Point::WriterBatch).await;
+        if !settings.commit_lag.is_zero() {
+            rt::sleep(settings.commit_lag).await;
+        }
+        let batch = Arc::new(batch);
+        let committed;
+        (index, committed) = commit(&store, index, batch.clone()).await;
+        match committed {
+            Ok(()) => rt::event(|| Event::Commit { keys: batch.iter().map(|(key, _)| key.to_string()).collect() }),
+            Err(error) => drop(first_failure.get_or_insert(error)),
+        }
+        rt::point(Point::WriterCommitted).await;
+    }
+    first_failure.map_or(Ok(()), Err)
+}
+
+/// Waits for a row, then takes what else is there. The flag says whether more may come.
+async fn next_batch(rows: &mut mpsc::Receiver<Message>) -> (Vec<Row>, bool) {
+    let mut messages = Vec::new();
+    if rows.recv_many(&mut messages, BATCH_ROWS_MAX).await == 0 {
+        return (Vec::new(), false);
+    }
+    let mut batch = Vec::with_capacity(messages.len());
+    for message in messages {
+        match message {
+            Message::Row(row) => batch.push(row),
+            Message::Finish => return (batch, false),
+        }
+    }
+    (batch, true)
+}
+
+/// Commits one batch; gives the connection back for the next one.
+async fn commit(
+    store: &StoreDir,
+    mut index: Option<WritableIndex>,
+    batch: Arc<Vec<Row>>,
+) -> (Option<WritableIndex>, Result<(), IndexError>) {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (store, batch) = (store.clone(), batch.clone());
+        let committed;
+        (index, committed) = rt::blocking("commit index rows", move || {
+            let mut index = match index.map_or_else(|| WritableIndex::open(&store), Ok) {
+                Ok(index) => index,
+                Err(error) => return (None, Err(error)),
+            };
+            let committed = index.commit(&batch);
+            (Some(index), committed)
+        })
+        .await;
+        match committed {
+            Err(error) if error.is_busy() && tries < BUSY_TRIES_MAX => {}
+            committed => return (index, committed),
+        }
+    }
+}

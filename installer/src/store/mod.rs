@@ -1,0 +1,14 @@
+//! The content-addressed store: files by their SHA-512, and an index that says which tarball consists of which files.
+//!
+//! A file is written once, under a temporary name, and renamed into place; whoever writes the same bytes again finds them
+//! there. A tarball's row is queued only after all its files are in place, so a committed row means complete files.
+
+pub mod cafs;
+mod index;
+mod index_writer;
+mod prefetch_cas_paths;
+
+pub use cafs::{PackageFiles, StoreDir, StoredFile};
+pub use index::{IndexError, PackageRow, RowKey, StoreIndex};
+pub use index_writer::{StoreIndexWriter, WriterSettings, WriterStopped};
+pub use prefetch_cas_paths::prefetch_cas_paths;
