@@ -1,1 +1,19 @@
 //! Settings, from the command line, the environment and .npmrc files, lifted into one typed value.
+//!
+//! [`Settings::load`] reads them once, at the start; everything below works on the typed [`Settings`] alone. The names
+//! and meanings are npm's and pnpm's, so that an existing .npmrc works unchanged.
+
+mod auth;
+mod error;
+mod network;
+mod npmrc;
+mod registries;
+mod settings;
+mod sources;
+
+pub use auth::{Auth, Credentials, redact_url};
+pub use error::ConfigError;
+pub use network::NetworkSettings;
+pub use npmrc::Npmrc;
+pub use registries::{DEFAULT_REGISTRY, Registries, parse_registry};
+pub use settings::{Overrides, Settings};

@@ -1,0 +1,370 @@
+//! All settings of an install, and how they are put together.
+//!
+//! The command line goes before the environment, that before the project's .npmrc, that before the user's, and that
+//! before the defaults.
+
+use super::auth::{Auth, Credentials, nerf_dart, redact_url};
+use super::error::ConfigError;
+use super::network::NetworkSettings;
+use super::registries::{DEFAULT_REGISTRY, Registries, parse_registry};
+use super::sources::{Env, Found, Sources};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+use url::Url;
+
+/// All settings of an install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where packages come from.
+    pub registries: Registries,
+    /// What proves that we may have them.
+    pub auth: Auth,
+    /// The directory that holds the store, without its version (see `StoreDir::new`).
+    pub store_dir: PathBuf,
+    /// How requests are sent.
+    pub network: NetworkSettings,
+    /// What was passed over in the settings, and why; one sentence each, without secrets.
+    pub warnings: Vec<String>,
+}
+
+/// What the command line says; each goes before every other source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--registry`: the default registry's URL.
+    pub registry: Option<String>,
+    /// `--store-dir`, relative to the project.
+    pub store_dir: Option<String>,
+    /// `--network-concurrency`
+    pub network_concurrency: Option<usize>,
+    /// `--fetch-retries`
+    pub fetch_retries: Option<u32>,
+    /// `--fetch-timeout`, in milliseconds.
+    pub fetch_timeout_ms: Option<u64>,
+    /// `--offline`
+    pub offline: Option<bool>,
+    /// `--userconfig`: read instead of ~/.npmrc.
+    pub userconfig: Option<String>,
+}
+
+impl Settings {
+    /// The defaults, with one registry and one store: for tests and simulations, which have no files to read.
+    pub fn for_registry(url: Url, store_dir: PathBuf) -> Self {
+        Settings {
+            registries: Registries::new(url),
+            auth: Auth::default(),
+            store_dir,
+            network: NetworkSettings::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Reads the settings of the project in `project_dir`; `home` is the user's home directory, `env` gives environment
+    /// variables.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a file cannot be read, a value means nothing, or there is no place for the store.
+    pub fn load(
+        project_dir: &Path,
+        home: Option<&Path>,
+        env: &dyn Fn(&str) -> Option<String>,
+        overrides: Overrides,
+    ) -> Result<Self, ConfigError> {
+        let mut sources = Sources { command_line: overrides.into_map(), env, files: Vec::new() };
+        let paths = Paths { project_dir, home, env };
+        let userconfig = sources.get("userconfig");
+        sources.add_file(&project_dir.join(".npmrc"))?;
+        match userconfig {
+            Some(found) => sources.add_file(&paths.absolute(&found.value))?,
+            None => home.map_or(Ok(()), |home| sources.add_file(&home.join(".npmrc")))?,
+        }
+        let mut warnings = unset_variables(&sources);
+        let mut registries = registries(&sources)?;
+        let mut auth = auth(&sources, &registries, &mut warnings);
+        move_credentials(&mut registries, &mut auth);
+        Ok(Settings {
+            store_dir: paths.store_dir(&sources)?,
+            network: network(&sources, &paths)?,
+            registries,
+            auth,
+            warnings,
+        })
+    }
+}
+
+impl Overrides {
+    fn into_map(self) -> BTreeMap<&'static str, String> {
+        let values = [
+            ("registry", self.registry),
+            ("store-dir", self.store_dir),
+            ("network-concurrency", self.network_concurrency.map(|number| number.to_string())),
+            ("fetch-retries", self.fetch_retries.map(|number| number.to_string())),
+            ("fetch-timeout", self.fetch_timeout_ms.map(|number| number.to_string())),
+            ("offline", self.offline.map(|flag| flag.to_string())),
+            ("userconfig", self.userconfig),
+        ];
+        values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
+}
+
+/// What paths in settings are relative to.
+struct Paths<'a> {
+    project_dir: &'a Path,
+    home: Option<&'a Path>,
+    env: Env<'a>,
+}
+
+impl Paths<'_> {
+    /// `~/` is the home directory; a relative path belongs to the project.
+    fn absolute(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix("~/").or_else(|| path.strip_prefix("~\\")), self.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => self.project_dir.join(path),
+        }
+    }
+
+    fn store_dir(&self, sources: &Sources<'_>) -> Result<PathBuf, ConfigError> {
+        if let Some(found) = sources.get("store-dir").filter(|found| !found.value.is_empty()) {
+            return Ok(self.absolute(&found.value));
+        }
+        let directory = |name: &str| (self.env)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let data = directory("XDG_DATA_HOME").or_else(|| {
+            if cfg!(windows) {
+                directory("LOCALAPPDATA")
+            } else if cfg!(target_os = "macos") {
+                self.home.map(|home| home.join("Library"))
+            } else {
+                self.home.map(|home| home.join(".local/share"))
+            }
+        });
+        data.map(|data| data.join("lockstep").join("store")).ok_or(ConfigError::NoStoreDir)
+    }
+}
+
+fn registries(sources: &Sources<'_>) -> Result<Registries, ConfigError> {
+    let default = match sources.get("registry") {
+        Some(found) => registry("registry", &found)?,
+        None => Url::parse(DEFAULT_REGISTRY).expect("the default registry is a URL"),
+    };
+    let mut registries = Registries::new(default);
+    for (key, found) in sources.merged_files() {
+        if let Some(scope) = key.strip_suffix(":registry").filter(|scope| scope.starts_with('@')) {
+            registries.set_scope(scope, registry(key, &found)?);
+        }
+    }
+    Ok(registries)
+}
+
+fn registry(key: &str, found: &Found) -> Result<Url, ConfigError> {
+    let expected = "an http or https URL";
+    parse_registry(&found.value).ok_or_else(|| invalid(key, found, &redact_url(&found.value), expected))
+}
+
+/// Credentials in the files, by place; then those in the environment, for the places of the registries.
+fn auth(sources: &Sources<'_>, registries: &Registries, warnings: &mut Vec<String>) -> Auth {
+    const FIELDS: [&str; 4] = ["_authToken", "_auth", "username", "_password"];
+    let files = sources.merged_files();
+    let mut places: BTreeSet<String> = registries.iter().map(nerf_dart).collect();
+    for (key, found) in &files {
+        match key.rsplit_once(':') {
+            Some((place, field)) if place.starts_with("//") && FIELDS.contains(&field) => {
+                places.insert(place.to_owned());
+            }
+            None if FIELDS.contains(key) && *key != "username" => warnings.push(format!(
+                "`{key}` in {} is ignored because it names no registry: write `//host/path/:{key}` instead",
+                found.origin
+            )),
+            _ => {}
+        }
+    }
+    let mut auth = Auth::default();
+    for place in places {
+        let field = |name: &str| sources.get(&format!("{place}:{name}")).map(|found| found.value);
+        let password = || Credentials::from_encoded_password(&field("username")?, &field("_password")?);
+        let credentials = field("_authToken")
+            .map(Credentials::Token)
+            .or_else(|| field("_auth").map(Credentials::Basic))
+            .or_else(password);
+        match credentials {
+            Some(credentials) => auth.insert(&place, credentials),
+            None if field("_password").is_some() => {
+                warnings.push(format!("the password for {place} is ignored: it needs `username`, and must be base64"));
+            }
+            None => {}
+        }
+    }
+    auth
+}
+
+/// Takes users and passwords out of the registries' URLs, so that no URL carries a secret from here on.
+fn move_credentials(registries: &mut Registries, auth: &mut Auth) {
+    for url in std::iter::once(&mut registries.default).chain(registries.scopes.values_mut()) {
+        if let Some(credentials) = Credentials::of_url(url) {
+            let cleared = url.set_username("").is_ok() && url.set_password(None).is_ok();
+            assert!(cleared, "an http URL can do without a user");
+            let place = nerf_dart(url);
+            if !auth.contains(&place) {
+                auth.insert(&place, credentials);
+            }
+        }
+    }
+}
+
+fn network(sources: &Sources<'_>, paths: &Paths<'_>) -> Result<NetworkSettings, ConfigError> {
+    let default = NetworkSettings::default();
+    let milliseconds = |key: &str, default: Duration| -> Result<Duration, ConfigError> {
+        Ok(number(sources, key, "a number of milliseconds")?.map_or(default, Duration::from_millis))
+    };
+    let path = |found: Found| (!found.value.is_empty()).then(|| paths.absolute(&found.value));
+    let network_concurrency = number::<std::num::NonZeroUsize>(sources, "network-concurrency", "a number above 0")?;
+    Ok(NetworkSettings {
+        network_concurrency: network_concurrency.map_or(default.network_concurrency, Into::into),
+        fetch_retries: number(sources, "fetch-retries", "a number")?.unwrap_or(default.fetch_retries),
+        fetch_retry_factor: number(sources, "fetch-retry-factor", "a number")?.unwrap_or(default.fetch_retry_factor),
+        fetch_retry_mintimeout: milliseconds("fetch-retry-mintimeout", default.fetch_retry_mintimeout)?,
+        fetch_retry_maxtimeout: milliseconds("fetch-retry-maxtimeout", default.fetch_retry_maxtimeout)?,
+        fetch_timeout: milliseconds("fetch-timeout", default.fetch_timeout)?,
+        cafile: sources.get("cafile").and_then(path),
+        ca: sources.all("ca").iter().filter(|ca| !matches!(ca.as_str(), "" | "null")).map(|ca| pem(ca)).collect(),
+        node_extra_ca_certs: (sources.env)("NODE_EXTRA_CA_CERTS").filter(|path| !path.is_empty()).map(PathBuf::from),
+        strict_ssl: flag(sources, "strict-ssl")?.unwrap_or(default.strict_ssl),
+        offline: flag(sources, "offline")?.unwrap_or(default.offline),
+        user_agent: sources.get("user-agent").map_or(default.user_agent, |found| found.value),
+    })
+}
+
+/// A certificate in one line says `\n` where its lines end.
+fn pem(ca: &str) -> String {
+    ca.replace("\\n", "\n")
+}
+
+fn number<T: FromStr>(sources: &Sources<'_>, key: &str, expected: &'static str) -> Result<Option<T>, ConfigError> {
+    let parse = |found: Found| found.value.trim().parse().map_err(|_| invalid(key, &found, &found.value, expected));
+    sources.get(key).map(parse).transpose()
+}
+
+fn flag(sources: &Sources<'_>, key: &str) -> Result<Option<bool>, ConfigError> {
+    let parse = |found: Found| match found.value.trim() {
+        "true" | "1" => Ok(true),
+        "false" | "0" | "null" => Ok(false),
+        _ => Err(invalid(key, &found, &found.value, "true or false")),
+    };
+    sources.get(key).map(parse).transpose()
+}
+
+fn invalid(key: &str, found: &Found, value: &str, expected: &'static str) -> ConfigError {
+    ConfigError::Invalid { key: key.to_owned(), origin: found.origin.clone(), value: value.to_owned(), expected }
+}
+
+fn unset_variables(sources: &Sources<'_>) -> Vec<String> {
+    let warning = |origin: &str, (key, variable): &(String, String)| {
+        format!("`{key}` in {origin} is ignored: the environment variable {variable} is not set")
+    };
+    sources
+        .files
+        .iter()
+        .flat_map(|(origin, npmrc)| npmrc.unset_variables().iter().map(move |unset| warning(origin, unset)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rt;
+
+    struct Machine {
+        directory: tempfile::TempDir,
+        variables: Vec<(&'static str, &'static str)>,
+    }
+
+    impl Machine {
+        fn new(project: &str, user: &str) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            for (name, text) in [("project", project), ("home", user)] {
+                let parent = directory.path().join(name);
+                rt::fs::create_dir_all(&parent).unwrap();
+                rt::fs::write_new(&parent.join(".npmrc"), text.as_bytes(), false).unwrap();
+            }
+            Machine { directory, variables: Vec::new() }
+        }
+
+        fn load(&self, overrides: Overrides) -> Result<Settings, ConfigError> {
+            let env = |name: &str| {
+                self.variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
+            };
+            let directory = self.directory.path();
+            Settings::load(&directory.join("project"), Some(&directory.join("home")), &env, overrides)
+        }
+    }
+
+    #[test]
+    fn defaults() {
+        let settings = Machine::new("", "").load(Overrides::default()).unwrap();
+        assert_eq!(settings.registries.default.as_str(), DEFAULT_REGISTRY);
+        assert_eq!(settings.network, NetworkSettings::default());
+        assert!(settings.store_dir.ends_with("lockstep/store"));
+    }
+
+    #[test]
+    fn the_highest_priority_wins() {
+        let user = "registry=https://user.test\nfetch-retries=1\nfetch-timeout=1500\nstrict-ssl=false\nstore-dir=~/s";
+        let mut machine = Machine::new("registry=https://project.test\nfetch-retries=5\nca[]=a\\nb\nca[]=c", user);
+        let settings = machine.load(Overrides::default()).unwrap();
+        assert_eq!(settings.registries.default.as_str(), "https://project.test/");
+        assert_eq!((settings.network.fetch_retries, settings.network.strict_ssl), (5, false));
+        assert_eq!(settings.network.fetch_timeout, Duration::from_millis(1500));
+        assert_eq!(settings.network.ca, ["a\nb", "c"]);
+        assert_eq!(settings.store_dir, machine.directory.path().join("home/s"));
+
+        machine.variables = vec![
+            ("NPM_CONFIG_REGISTRY", "https://env.test"),
+            ("npm_config_fetch_retries", "7"),
+            ("pnpm_config_fetch_retries", "8"),
+            ("npm_config_store_dir", "here"),
+        ];
+        let settings = machine.load(Overrides::default()).unwrap();
+        assert_eq!(settings.registries.default.as_str(), "https://env.test/");
+        assert_eq!(settings.network.fetch_retries, 8);
+        assert_eq!(settings.store_dir, machine.directory.path().join("project/here"));
+
+        let overrides =
+            Overrides { registry: Some("https://flag.test".into()), offline: Some(true), ..Default::default() };
+        let settings = machine.load(overrides).unwrap();
+        assert_eq!(settings.registries.default.as_str(), "https://flag.test/");
+        assert!(settings.network.offline);
+    }
+
+    #[test]
+    fn secrets_find_their_place() {
+        let mut machine = Machine::new(
+            "registry=https://r.test/npm/\n@acme:registry=https://me:pass@acme.test\n//r.test/npm/:_authToken=${TOKEN}\n_auth=eA==",
+            "//b.test/:username=me\n//b.test/:_password=cGFzcw==\n//r.test/npm/:_authToken=other\n//n.test/:_authToken=${NONE}",
+        );
+        machine.variables = vec![("TOKEN", "s3cret")];
+        let settings = machine.load(Overrides::default()).unwrap();
+        let header = |url: &str| {
+            settings.auth.header_for(&Url::parse(url).unwrap()).map(|header| header.to_str().unwrap().to_owned())
+        };
+        assert_eq!(header("https://r.test/npm/react").as_deref(), Some("Bearer s3cret"));
+        assert_eq!(header("https://b.test/x").as_deref(), Some("Basic bWU6cGFzcw=="));
+        assert_eq!(header("https://acme.test/x").as_deref(), Some("Basic bWU6cGFzcw=="));
+        assert_eq!(header("https://n.test/x"), None);
+        assert_eq!(settings.registries.registry_for("@acme/x").as_str(), "https://acme.test/");
+        assert_eq!(settings.warnings.len(), 2, "{:?}", settings.warnings);
+        assert!(!format!("{settings:?}").contains("s3cret"));
+
+        machine.variables.push(("npm_config_//r.test/npm/:_authToken", "fromenv"));
+        let settings = machine.load(Overrides::default()).unwrap();
+        let header = settings.auth.header_for(&Url::parse("https://r.test/npm/x").unwrap()).unwrap();
+        assert_eq!(header.to_str().unwrap(), "Bearer fromenv");
+    }
+
+    #[test]
+    fn errors_name_the_place_and_the_key() {
+        let error = Machine::new("", "network-concurrency=0").load(Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains("network-concurrency") && error.contains("home/.npmrc"), "{error}");
+        let error = Machine::new("registry=ftp://me:s3cret@x", "").load(Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains("ftp://x") && !error.contains("s3cret"), "{error}");
+    }
+}
