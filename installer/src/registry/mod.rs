@@ -1,5 +1,22 @@
-//! The registry: packuments and tarballs over HTTP, with auth, retries and a bounded number of sockets.
+//! The registry: packuments and tarballs over HTTP, with auth, retries and a bounded number of requests in flight.
+//!
+//! [`RegistryClient`] is all that other modules use. It stands on [`rt::connect`](crate::rt::connect) alone, so the
+//! simulation runs the same client. Whether bytes are the right ones (integrity) is left to `tarball`; that a tarball is
+//! asked for once, to `tarball::mem_cache`.
 
+mod client;
+mod connector;
 mod demand;
+mod error;
+mod packument_cache;
+mod permits;
+mod retry;
+mod tls;
+mod transport;
 
+pub use client::RegistryClient;
+pub use connector::ConnectError;
 pub use demand::Demand;
+pub use error::{Cause, FetchError, FetchErrorKind, Phase};
+pub use permits::{Permit, Permits, Purpose};
+pub use retry::RetryPolicy;

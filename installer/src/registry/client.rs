@@ -1,0 +1,345 @@
+//! The client that everything above uses: packuments once per install, tarballs on demand.
+
+use super::demand::Demand;
+use super::error::{FetchError, FetchErrorKind};
+use super::packument_cache::{CachedPackument, PackumentCache};
+use super::permits::{Permits, Purpose};
+use super::retry::RetryPolicy;
+use super::transport::{Answer, Question, Transport, decoded};
+use crate::config::{ConfigError, Registries, Settings, redact_url};
+use crate::package::PackageId;
+use crate::reporter::{ProgressEvent, Reporter};
+use crate::rt::{self, Point};
+use crate::store::StoreDir;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{Shared, WeakShared};
+use http::{HeaderValue, StatusCode, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use url::Url;
+
+/// What resolution needs of a packument, and nothing else, where the registry knows how.
+const ABBREVIATED: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
+
+/// What encodeURIComponent leaves alone.
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'!').remove(b'~');
+
+/// Asks the registries. Cheap to clone: all clones share connections, permits and packuments.
+#[derive(Clone)]
+pub struct RegistryClient {
+    shared: Arc<Inner>,
+}
+
+struct Inner {
+    registries: Registries,
+    transport: Transport,
+    permits: Permits,
+    policy: RetryPolicy,
+    cache: PackumentCache,
+    offline: bool,
+    reporter: Arc<dyn Reporter>,
+    packuments: Mutex<BTreeMap<String, PackumentSlot>>,
+}
+
+type PackumentResult = Result<Bytes, Arc<FetchError>>;
+type PackumentFuture = Pin<Box<dyn Future<Output = PackumentResult> + Send>>;
+
+enum PackumentSlot {
+    /// Lives as long as a caller waits for it.
+    InFlight(WeakShared<PackumentFuture>),
+    Done(PackumentResult),
+}
+
+impl RegistryClient {
+    /// A client for one install. Nothing is opened or read yet.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] when the user agent cannot stand in a header.
+    pub fn new(settings: &Settings, reporter: Arc<dyn Reporter>) -> Result<Self, ConfigError> {
+        let network = &settings.network;
+        let user_agent = HeaderValue::from_str(&network.user_agent).map_err(|_| ConfigError::Invalid {
+            key: "user-agent".to_owned(),
+            origin: "the settings".to_owned(),
+            value: network.user_agent.clone(),
+            expected: "text without control characters",
+        })?;
+        let inner = Inner {
+            registries: settings.registries.clone(),
+            transport: Transport::new(network, settings.auth.clone(), user_agent),
+            permits: Permits::new(network.network_concurrency),
+            policy: RetryPolicy::new(network),
+            cache: PackumentCache::new(StoreDir::new(&settings.store_dir)),
+            offline: network.offline,
+            reporter,
+            packuments: Mutex::default(),
+        };
+        Ok(RegistryClient { shared: Arc::new(inner) })
+    }
+
+    /// The registry of a package, by its real name.
+    pub fn registry_for(&self, name: &str) -> &Url {
+        self.shared.registries.registry_for(name)
+    }
+
+    /// Where a package's tarball lies by convention; see [`Registries::tarball_url`].
+    pub fn tarball_url(&self, package: &PackageId) -> String {
+        self.shared.registries.tarball_url(package)
+    }
+
+    /// How many requests are in flight.
+    pub fn permits_in_use(&self) -> usize {
+        self.shared.permits.in_use()
+    }
+
+    /// How many requests may be in flight.
+    pub fn permits_limit(&self) -> usize {
+        self.shared.permits.limit()
+    }
+
+    /// The packument of a package, as JSON: abbreviated where the registry can.
+    ///
+    /// One fetch per name and client: callers share it and its result, also when it fails. It ends when the last caller
+    /// goes away, and starts anew with the next.
+    ///
+    /// # Errors
+    /// [`FetchError`] once the retries are used up, at once when it is permanent.
+    pub async fn packument(&self, name: &str) -> PackumentResult {
+        let fetch = match self.packument_slot(name) {
+            Ok(fetch) => fetch,
+            Err(done) => return done,
+        };
+        // `fetch` outlives the answer's way into the slot: nobody finds the slot empty in between.
+        let result = fetch.clone().await;
+        self.shared.packuments().insert(name.to_owned(), PackumentSlot::Done(result.clone()));
+        result
+    }
+
+    /// Drops the packuments that have arrived: for the end of resolution. One that is asked for again is fetched again.
+    pub fn forget_packuments(&self) {
+        self.shared.packuments().retain(|_, slot| matches!(slot, PackumentSlot::InFlight(_)));
+    }
+
+    /// The bytes of a tarball, as the registry sent them: not verified.
+    ///
+    /// Each call is a download of its own; `package` is what progress is reported for. A permit is held while a request
+    /// is in flight, never while waiting between two.
+    ///
+    /// # Errors
+    /// [`FetchError`] once the retries are used up, at once when it is permanent.
+    pub async fn tarball(&self, package: &PackageId, url: &str, demand: &Demand) -> Result<Bytes, FetchError> {
+        let shared = &*self.shared;
+        let question = Question {
+            url: parse(url).map_err(|kind| FetchError::new(url, 0, kind))?,
+            accept: "*/*",
+            gzip: false,
+            if_none_match: None,
+        };
+        if shared.offline {
+            return Err(FetchError::new(url, 0, FetchErrorKind::Offline));
+        }
+        let shown_url = redact_url(url);
+        let mut attempts = Attempts::new(shared, url);
+        let bytes = loop {
+            match shared.download(&question, &shown_url, package, demand).await {
+                Ok(bytes) => break bytes,
+                Err(failure) => attempts.failed(failure).await?,
+            }
+        };
+        rt::point(Point::BodyComplete).await;
+        Ok(bytes)
+    }
+
+    /// The fetch to wait for, or what it came to.
+    fn packument_slot(&self, name: &str) -> Result<Shared<PackumentFuture>, PackumentResult> {
+        let mut packuments = self.shared.packuments();
+        let in_flight = match packuments.get(name) {
+            Some(PackumentSlot::Done(result)) => return Err(result.clone()),
+            Some(PackumentSlot::InFlight(fetch)) => fetch.upgrade(),
+            None => None,
+        };
+        Ok(in_flight.unwrap_or_else(|| {
+            let (shared, fetched) = (self.shared.clone(), name.to_owned());
+            let fetch: PackumentFuture =
+                Box::pin(async move { shared.fetch_packument(&fetched).await.map_err(Arc::new) });
+            let fetch = fetch.shared();
+            let weak = fetch.downgrade().expect("a fetch that was never polled is not done");
+            packuments.insert(name.to_owned(), PackumentSlot::InFlight(weak));
+            fetch
+        }))
+    }
+}
+
+impl std::fmt::Debug for RegistryClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistryClient").field("registries", &self.shared.registries).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn packuments(&self) -> MutexGuard<'_, BTreeMap<String, PackumentSlot>> {
+        self.packuments.lock().expect("nothing panics while it holds this lock")
+    }
+
+    async fn fetch_packument(&self, name: &str) -> Result<Bytes, FetchError> {
+        let registry = self.registries.registry_for(name);
+        let url = packument_url(registry, name).map_err(|kind| FetchError::new(registry.as_str(), 0, kind))?;
+        let cached = self.cache.read(url.as_str()).await;
+        if self.offline {
+            let missing = || FetchError::new(url.as_str(), 0, FetchErrorKind::Offline);
+            return cached.map(|cached| cached.body).ok_or_else(missing);
+        }
+        let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
+        let question = Question { url: url.clone(), accept: ABBREVIATED, gzip: true, if_none_match: etag };
+        let mut attempts = Attempts::new(self, url.as_str());
+        loop {
+            match self.ask_for_packument(&question, cached.as_ref()).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => attempts.failed(failure).await?,
+            }
+        }
+    }
+
+    /// One attempt at a packument.
+    async fn ask_for_packument(
+        &self,
+        question: &Question,
+        cached: Option<&CachedPackument>,
+    ) -> Result<Bytes, FetchErrorKind> {
+        let permit = self.permits.acquire(Purpose::Metadata).await;
+        let answer = self.transport.get(question).await?;
+        if let (StatusCode::NOT_MODIFIED, Some(cached)) = (answer.status, cached) {
+            return Ok(cached.body.clone());
+        }
+        let encoding = answer.headers.get(header::CONTENT_ENCODING).cloned();
+        let etag = answer.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let body = answer.bytes(|_| {}).await?;
+        drop(permit);
+        let body = match encoding {
+            Some(encoding) => rt::blocking("decode packument", move || decoded(body, Some(&encoding))).await?,
+            None => body,
+        };
+        let packument = CachedPackument { etag, body: body.clone() };
+        if let Err(error) = self.cache.write(question.url.as_str(), packument).await {
+            self.reporter.report(&ProgressEvent::Warning {
+                code: "lockstep::registry::cache",
+                message: format!("the packument of {} is not cached: {error}", question.url),
+            });
+        }
+        Ok(body)
+    }
+
+    /// One attempt at a tarball.
+    async fn download(
+        &self,
+        question: &Question,
+        url: &str,
+        package: &PackageId,
+        demand: &Demand,
+    ) -> Result<Bytes, FetchErrorKind> {
+        rt::point(Point::PermitQueue).await;
+        let permit = self.permits.acquire(Purpose::Tarball(demand)).await;
+        rt::point(Point::PermitHeld).await;
+        let answer = self.transport.get(question).await?;
+        let download = DownloadReport::start(&*self.reporter, url, package, &answer);
+        let bytes = answer.bytes(|bytes| download.progress(bytes)).await;
+        drop(permit);
+        bytes
+    }
+}
+
+/// Tells of one download from its headers to its end, however that comes.
+struct DownloadReport<'a> {
+    reporter: &'a dyn Reporter,
+    url: &'a str,
+}
+
+impl<'a> DownloadReport<'a> {
+    fn start(reporter: &'a dyn Reporter, url: &'a str, package: &PackageId, answer: &Answer) -> Self {
+        let (url_owned, package, bytes_total) = (url.to_owned(), package.clone(), answer.bytes_total());
+        reporter.report(&ProgressEvent::DownloadStarted { url: url_owned, package, bytes_total });
+        DownloadReport { reporter, url }
+    }
+
+    fn progress(&self, bytes: u64) {
+        self.reporter.report(&ProgressEvent::DownloadProgress { url: self.url.to_owned(), bytes });
+    }
+}
+
+impl Drop for DownloadReport<'_> {
+    fn drop(&mut self) {
+        self.reporter.report(&ProgressEvent::DownloadEnded { url: self.url.to_owned() });
+    }
+}
+
+/// The attempts at one URL: counts them, and waits in between.
+struct Attempts<'a> {
+    client: &'a Inner,
+    url: &'a str,
+    made: u32,
+}
+
+impl<'a> Attempts<'a> {
+    fn new(client: &'a Inner, url: &'a str) -> Self {
+        Attempts { client, url, made: 0 }
+    }
+
+    /// Waits until the next attempt may start.
+    ///
+    /// # Errors
+    /// The failure itself, when it is final.
+    async fn failed(&mut self, failure: FetchErrorKind) -> Result<(), FetchError> {
+        self.made += 1;
+        let policy = &self.client.policy;
+        let Some(delay) = policy.delay_after(self.made, &failure) else {
+            return Err(FetchError::new(self.url, self.made, failure));
+        };
+        self.client.reporter.report(&ProgressEvent::Retrying {
+            url: redact_url(self.url),
+            attempt: self.made,
+            attempts_max: policy.attempts_max,
+            delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            cause: failure.to_string(),
+        });
+        rt::sleep(delay).await;
+        Ok(())
+    }
+}
+
+fn parse(url: &str) -> Result<Url, FetchErrorKind> {
+    let invalid = |reason: String| FetchErrorKind::InvalidUrl { reason };
+    let url = Url::parse(url).map_err(|error| invalid(format!("the URL is not valid: {error}")))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        scheme => Err(invalid(format!("`{scheme}:` URLs cannot be downloaded"))),
+    }
+}
+
+/// `<registry>/<name>`; the slash of a scope is encoded, as npm and pnpm do.
+fn packument_url(registry: &Url, name: &str) -> Result<Url, FetchErrorKind> {
+    let (at, rest) = name.strip_prefix('@').map_or(("", name), |rest| ("@", rest));
+    if matches!(rest, "" | "." | "..") {
+        return Err(FetchErrorKind::InvalidUrl { reason: format!("`{name}` is not a package's name") });
+    }
+    let mut url = registry.clone();
+    url.set_path(&format!("{}{at}{}", registry.path(), utf8_percent_encode(rest, NAME)));
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packument_urls() {
+        let registry = Url::parse("https://r.test/npm/").unwrap();
+        let url = |name: &str| packument_url(&registry, name).map(|url| url.to_string());
+        assert_eq!(url("react").unwrap(), "https://r.test/npm/react");
+        assert_eq!(url("@babel/core").unwrap(), "https://r.test/npm/@babel%2Fcore");
+        assert_eq!(url("a?b/../c").unwrap(), "https://r.test/npm/a%3Fb%2F..%2Fc");
+        assert!(url("..").is_err() && url("").is_err());
+    }
+}

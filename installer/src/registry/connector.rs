@@ -1,0 +1,155 @@
+//! Connections for hyper: the seam's TCP streams, inside TLS for https.
+
+use super::tls::Tls;
+use crate::config::NetworkSettings;
+use crate::rt;
+use http::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// Why there is no connection. Causes are shared, so that it can be cloned.
+#[derive(Debug, Clone, Error)]
+pub enum ConnectError {
+    /// The URL has no host, or one that cannot be named in TLS.
+    #[error("`{0}` is not a host")]
+    Host(String),
+    /// The name is unknown, or the host does not answer.
+    #[error("{host}:{port}: {cause}")]
+    Tcp {
+        /// Where to.
+        host: String,
+        /// The TCP port.
+        port: u16,
+        /// What the system says.
+        #[source]
+        cause: Arc<io::Error>,
+    },
+    /// TCP works; TLS does not.
+    #[error("{host}: {cause}")]
+    Tls {
+        /// Where to.
+        host: String,
+        /// What rustls says.
+        #[source]
+        cause: Arc<io::Error>,
+    },
+    /// The trusted certificates cannot be read.
+    #[error("the certificates in {place} cannot be used: {cause}")]
+    Certificates {
+        /// A file, or a setting.
+        place: String,
+        /// Why not.
+        cause: String,
+    },
+}
+
+impl ConnectError {
+    /// Whether TLS itself says no, so that another try would come to the same.
+    pub fn is_distrust(&self) -> bool {
+        match self {
+            ConnectError::Host(_) | ConnectError::Certificates { .. } => true,
+            ConnectError::Tcp { .. } => false,
+            ConnectError::Tls { cause, .. } => cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        }
+    }
+}
+
+/// Opens connections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    tls: Arc<Tls>,
+}
+
+impl Connector {
+    pub fn new(network: &NetworkSettings) -> Self {
+        Connector { tls: Arc::new(Tls::new(network)) }
+    }
+
+    async fn connect(self, uri: Uri) -> Result<TokioIo<RegistryStream>, ConnectError> {
+        let https = uri.scheme_str() == Some("https");
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        if !https {
+            return Ok(TokioIo::new(RegistryStream::Plain(tcp(&host, port).await?)));
+        }
+        let connector = self.tls.connector().await?;
+        let name = ServerName::try_from(host.clone()).map_err(|_| ConnectError::Host(host.clone()))?;
+        let stream = connector.connect(name, tcp(&host, port).await?).await;
+        let stream = stream.map_err(|cause| ConnectError::Tls { host, cause: Arc::new(cause) })?;
+        Ok(TokioIo::new(RegistryStream::Tls(Box::new(stream))))
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
+    let connected = rt::connect(host, port).await;
+    connected.map_err(|cause| ConnectError::Tcp { host: host.to_owned(), port, cause: Arc::new(cause) })
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = TokioIo<RegistryStream>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+/// A connection to a registry.
+#[derive(Debug)]
+pub(super) enum RegistryStream {
+    Plain(rt::Stream),
+    Tls(Box<TlsStream<rt::Stream>>),
+}
+
+impl Connection for RegistryStream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl AsyncRead for RegistryStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            RegistryStream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            RegistryStream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for RegistryStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            RegistryStream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            RegistryStream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            RegistryStream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            RegistryStream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            RegistryStream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            RegistryStream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Packuments on disk: what a registry need not send again (304), and what `offline` lives on.
+//!
+//! One file per packument below [`StoreDir::packuments_dir`]: a line of JSON, then the body. A file that does not match
+//! its own line (half written, another URL) counts as missing. The cache is a hint: when the disk refuses, an install
+//! goes on without.
+
+use crate::rt;
+use crate::store::StoreDir;
+use bytes::Bytes;
+use flate2::Crc;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::io;
+use std::path::PathBuf;
+
+/// Where packuments are kept. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct PackumentCache {
+    store: StoreDir,
+}
+
+/// A packument as the registry sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CachedPackument {
+    /// The entity tag that came with it.
+    pub etag: Option<String>,
+    /// The body, decoded.
+    pub body: Bytes,
+}
+
+/// The first line of a file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+    /// Size of the body in bytes.
+    bytes: usize,
+    /// CRC-32 of the body: tells a torn file from a whole one.
+    crc: u32,
+}
+
+impl PackumentCache {
+    pub fn new(store: StoreDir) -> Self {
+        PackumentCache { store }
+    }
+
+    /// What is cached for this URL.
+    pub async fn read(&self, url: &str) -> Option<CachedPackument> {
+        let (path, url) = (self.path(url), url.to_owned());
+        rt::blocking("read packument", move || parse(rt::fs::read(&path).ok()?.into(), &url)).await
+    }
+
+    /// Keeps a packument.
+    ///
+    /// # Errors
+    /// When the disk refuses; what was cached before is still there then.
+    pub async fn write(&self, url: &str, packument: CachedPackument) -> io::Result<()> {
+        let (path, head) = (self.path(url), Head::new(url, &packument));
+        let temporary = self.store.root().join("tmp").join(rt::unique());
+        rt::blocking("write packument", move || {
+            let mut file = serde_json::to_vec(&head)?;
+            file.push(b'\n');
+            file.extend_from_slice(&packument.body);
+            let written = with_parent(&temporary, |temporary| rt::fs::write_new(temporary, &file, false))
+                .and_then(|()| with_parent(&path, |path| rt::fs::rename(&temporary, path)));
+            if written.is_err() {
+                let _ = rt::fs::remove_file(&temporary);
+            }
+            written
+        })
+        .await
+    }
+
+    /// URLs are longer than file names may be, and not all of their characters are allowed there: named by hash.
+    fn path(&self, url: &str) -> PathBuf {
+        let digest = hex::encode(Sha256::digest(url));
+        let (shard, rest) = digest.split_at(2);
+        self.store.packuments_dir().join(shard).join(&rest[..30])
+    }
+}
+
+impl Head {
+    fn new(url: &str, packument: &CachedPackument) -> Self {
+        let CachedPackument { etag, body } = packument;
+        Head { url: url.to_owned(), etag: etag.clone(), bytes: body.len(), crc: checksum(body) }
+    }
+}
+
+fn parse(file: Bytes, url: &str) -> Option<CachedPackument> {
+    let line = file.iter().position(|byte| *byte == b'\n')?;
+    let head: Head = serde_json::from_slice(&file[..line]).ok()?;
+    let body = file.slice(line + 1..);
+    let whole = head.url == url && head.bytes == body.len() && head.crc == checksum(&body);
+    whole.then_some(CachedPackument { etag: head.etag, body })
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// Does it again with the parent directory created, when that was missing.
+fn with_parent(path: &std::path::Path, write: impl Fn(&std::path::Path) -> io::Result<()>) -> io::Result<()> {
+    match write(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            rt::fs::create_dir_all(path.parent().expect("a cached packument has a directory"))?;
+            write(path)
+        }
+        written => written,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_is_read_and_what_is_torn_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = PackumentCache::new(StoreDir::new(directory.path()));
+        let url = "https://r.test/react";
+        assert_eq!(cache.read(url).await, None);
+        for text in ["{}", "{\"name\":\"react\"}\n"] {
+            let packument = CachedPackument { etag: Some("\"1\"".into()), body: Bytes::from_static(text.as_bytes()) };
+            cache.write(url, packument.clone()).await.unwrap();
+            assert_eq!(cache.read(url).await, Some(packument));
+        }
+        assert_eq!(cache.read("https://other.test/react").await, None);
+
+        let mut file = rt::fs::read(&cache.path(url)).unwrap();
+        *file.last_mut().unwrap() = 0;
+        assert_eq!(parse(file.clone().into(), url), None);
+        file.pop();
+        assert_eq!(parse(file.into(), url), None);
+        assert!(rt::fs::read_dir(&cache.store.root().join("tmp")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,162 @@
+//! TLS: whose certificates are trusted, read at the first https connection.
+
+use super::connector::ConnectError;
+use crate::config::NetworkSettings;
+use crate::rt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// The TLS side of a client's connections.
+#[derive(Debug)]
+pub(super) struct Tls {
+    trust: Trust,
+    connector: OnceCell<Connector>,
+}
+
+/// Whom to trust.
+#[derive(Debug, Clone)]
+struct Trust {
+    files: Vec<PathBuf>,
+    ca: Vec<String>,
+    strict: bool,
+}
+
+#[derive(Clone)]
+struct Connector(TlsConnector);
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsConnector")
+    }
+}
+
+impl Tls {
+    pub fn new(network: &NetworkSettings) -> Self {
+        let files = network.cafile.iter().chain(&network.node_extra_ca_certs).cloned().collect();
+        let trust = Trust { files, ca: network.ca.clone(), strict: network.strict_ssl };
+        Tls { trust, connector: OnceCell::new() }
+    }
+
+    /// What turns a stream into a TLS stream.
+    ///
+    /// # Errors
+    /// [`ConnectError::Certificates`] when a certificate file cannot be read.
+    pub async fn connector(&self) -> Result<TlsConnector, ConnectError> {
+        let build = || async {
+            let trust = self.trust.clone();
+            rt::blocking("load certificates", move || trust.connector()).await
+        };
+        self.connector.get_or_try_init(build).await.map(|connector| connector.0.clone())
+    }
+}
+
+impl Trust {
+    fn connector(&self) -> Result<Connector, ConnectError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("the ring provider supports the default versions");
+        let mut config = if self.strict {
+            builder.with_root_certificates(self.roots()?).with_no_client_auth()
+        } else {
+            let verifier = Arc::new(TrustAnyone(provider));
+            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Connector(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// The system's certificates (or those that SSL_CERT_FILE names), and those of the settings.
+    fn roots(&self) -> Result<RootCertStore, ConnectError> {
+        let mut roots = RootCertStore::empty();
+        let native = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(native.certs);
+        for file in &self.files {
+            let unusable = |cause: String| ConnectError::Certificates { place: file.display().to_string(), cause };
+            let pem = rt::fs::read(file).map_err(|error| unusable(error.to_string()))?;
+            add(&mut roots, &pem).map_err(unusable)?;
+        }
+        for ca in &self.ca {
+            let unusable = |cause| ConnectError::Certificates { place: "the `ca` setting".to_owned(), cause };
+            add(&mut roots, ca.as_bytes()).map_err(unusable)?;
+        }
+        if roots.is_empty() {
+            let cause = native.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
+            return Err(ConnectError::Certificates { place: "the system's certificate store".to_owned(), cause });
+        }
+        Ok(roots)
+    }
+}
+
+/// Adds every certificate of a PEM text; one at least is expected.
+fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), String> {
+    let mut any = false;
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+        any = true;
+    }
+    if any { Ok(()) } else { Err("it holds no PEM certificate".to_owned()) }
+}
+
+/// `strict-ssl=false`: any certificate will do, as long as the connection itself is sound.
+#[derive(Debug)]
+struct TrustAnyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TrustAnyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_file_that_is_none_is_named() {
+        let missing = Trust { files: vec![PathBuf::from("/nowhere/ca.pem")], ca: Vec::new(), strict: true };
+        let error = missing.roots().unwrap_err().to_string();
+        assert!(error.contains("/nowhere/ca.pem"), "{error}");
+        let nonsense = Trust { files: Vec::new(), ca: vec!["nonsense".into()], strict: true };
+        assert!(nonsense.roots().unwrap_err().to_string().contains("`ca`"));
+        let nobody = Trust { files: Vec::new(), ca: Vec::new(), strict: false };
+        assert!(nobody.connector().is_ok());
+    }
+}
