@@ -9,6 +9,7 @@ use super::network::NetworkSettings;
 use super::registries::{DEFAULT_REGISTRY, Registries, parse_registry};
 use super::sources::{Env, Found, Sources};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -216,15 +217,16 @@ fn network(sources: &Sources<'_>, paths: &Paths<'_>) -> Result<NetworkSettings, 
     let milliseconds = |key: &str, default: Duration| -> Result<Duration, ConfigError> {
         Ok(number(sources, key, "a number of milliseconds")?.map_or(default, Duration::from_millis))
     };
+    let fetch_timeout = number::<NonZeroU64>(sources, "fetch-timeout", "a number of milliseconds above 0")?;
     let path = |found: Found| (!found.value.is_empty()).then(|| paths.absolute(&found.value));
-    let network_concurrency = number::<std::num::NonZeroUsize>(sources, "network-concurrency", "a number above 0")?;
+    let network_concurrency = number::<NonZeroUsize>(sources, "network-concurrency", "a number above 0")?;
     Ok(NetworkSettings {
         network_concurrency: network_concurrency.map_or(default.network_concurrency, Into::into),
         fetch_retries: number(sources, "fetch-retries", "a number")?.unwrap_or(default.fetch_retries),
         fetch_retry_factor: number(sources, "fetch-retry-factor", "a number")?.unwrap_or(default.fetch_retry_factor),
         fetch_retry_mintimeout: milliseconds("fetch-retry-mintimeout", default.fetch_retry_mintimeout)?,
         fetch_retry_maxtimeout: milliseconds("fetch-retry-maxtimeout", default.fetch_retry_maxtimeout)?,
-        fetch_timeout: milliseconds("fetch-timeout", default.fetch_timeout)?,
+        fetch_timeout: fetch_timeout.map_or(default.fetch_timeout, |timeout| Duration::from_millis(timeout.into())),
         cafile: sources.get("cafile").and_then(path),
         ca: sources.all("ca").iter().filter(|ca| !matches!(ca.as_str(), "" | "null")).map(|ca| pem(ca)).collect(),
         node_extra_ca_certs: (sources.env)("NODE_EXTRA_CA_CERTS").filter(|path| !path.is_empty()).map(PathBuf::from),

@@ -48,7 +48,7 @@ impl Sources<'_> {
         if let Some(value) = self.command_line.get(key) {
             return Some(Found { value: value.clone(), origin: "the command line".to_owned() });
         }
-        self.from_env(key).or_else(|| {
+        self.environment(key).or_else(|| {
             self.files.iter().find_map(|(origin, npmrc)| {
                 npmrc.get(key).map(|value| Found { value: value.to_owned(), origin: origin.clone() })
             })
@@ -57,7 +57,7 @@ impl Sources<'_> {
 
     /// All values of a list, from the source of the highest priority that has any.
     pub fn all(&self, key: &str) -> Vec<String> {
-        if let Some(found) = self.from_env(key) {
+        if let Some(found) = self.environment(key) {
             return vec![found.value];
         }
         self.files.iter().map(|(_, npmrc)| npmrc.all(key)).find(|all| !all.is_empty()).unwrap_or_default().to_vec()
@@ -76,7 +76,7 @@ impl Sources<'_> {
 
     /// `npm_config_fetch_retries`, `NPM_CONFIG_FETCH_RETRIES`, and the same for pnpm, which goes first. Empty values
     /// count as unset, as in npm.
-    fn from_env(&self, key: &str) -> Option<Found> {
+    fn environment(&self, key: &str) -> Option<Found> {
         let underscored = key.replace('-', "_");
         let upper = underscored.to_ascii_uppercase();
         let names = [

@@ -78,9 +78,10 @@ impl Permits {
 
     /// How many wait for a permit.
     pub fn queued(&self) -> usize {
-        let mut state = self.shared.lock();
-        state.forget_the_gone();
-        state.metadata.len() + state.tarballs.len()
+        let state = self.shared.lock();
+        let waiting = |grant: &&oneshot::Sender<Permit>| !grant.is_closed();
+        let tarballs = state.tarballs.iter().map(|queued| &queued.grant);
+        state.metadata.iter().chain(tarballs).filter(waiting).count()
     }
 
     /// Waits for a permit. Dropping the future leaves the queue, and gives back a permit that was just granted.
@@ -112,21 +113,27 @@ impl Shared {
 impl State {
     /// Takes the next waiter out of its queue.
     fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
-        self.forget_the_gone();
-        let metadata_first = self.metadata_next || self.tarballs.is_empty();
-        if metadata_first && let Some(grant) = self.metadata.pop_front() {
-            self.metadata_next = false;
-            return Some(grant);
+        if self.metadata_next {
+            self.next_metadata().or_else(|| self.next_tarball())
+        } else {
+            self.next_tarball().or_else(|| self.next_metadata())
         }
-        let first_raised = self.tarballs.iter().position(|queued| queued.demand.is_raised());
-        let queued = self.tarballs.remove(first_raised.unwrap_or(0))?;
-        self.metadata_next = true;
-        Some(queued.grant)
     }
 
-    fn forget_the_gone(&mut self) {
-        self.metadata.retain(|grant| !grant.is_closed());
-        self.tarballs.retain(|queued| !queued.grant.is_closed());
+    fn next_metadata(&mut self) -> Option<oneshot::Sender<Permit>> {
+        let grant = std::iter::from_fn(|| self.metadata.pop_front()).find(|grant| !grant.is_closed())?;
+        self.metadata_next = false;
+        Some(grant)
+    }
+
+    fn next_tarball(&mut self) -> Option<oneshot::Sender<Permit>> {
+        let first_wanted = || {
+            let raised = self.tarballs.iter().position(|queued| queued.demand.is_raised());
+            self.tarballs.remove(raised.unwrap_or(0)).map(|queued| queued.grant)
+        };
+        let grant = std::iter::from_fn(first_wanted).find(|grant| !grant.is_closed())?;
+        self.metadata_next = true;
+        Some(grant)
     }
 }
 

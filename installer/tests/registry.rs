@@ -1,0 +1,305 @@
+//! The registry client against real sockets: a server on this machine that misbehaves on purpose.
+
+mod server;
+
+use installer::config::{Credentials, Settings};
+use installer::package::PackageId;
+use installer::registry::{Demand, FetchErrorKind, Phase, RegistryClient};
+use installer::reporter::{ProgressEvent, Reporter};
+use server::{Exchange, Server};
+use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use url::Url;
+
+/// Keeps what was reported.
+#[derive(Default)]
+struct Events(Mutex<Vec<ProgressEvent>>);
+
+impl Reporter for Events {
+    fn report(&self, event: &ProgressEvent) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+impl Events {
+    fn names(&self) -> Vec<&'static str> {
+        let name = |event: &ProgressEvent| match event {
+            ProgressEvent::DownloadStarted { .. } => Some("started"),
+            ProgressEvent::DownloadEnded { .. } => Some("ended"),
+            ProgressEvent::Retrying { .. } => Some("retrying"),
+            _ => None,
+        };
+        self.0.lock().unwrap().iter().filter_map(name).collect()
+    }
+}
+
+/// A client with short waits, and what it stands on.
+struct Bench {
+    server: Server,
+    settings: Settings,
+    events: Arc<Events>,
+    _store: TempDir,
+}
+
+impl Bench {
+    fn new(handler: impl Fn(&mut Exchange) + Send + Sync + 'static) -> Self {
+        let server = Server::start(handler);
+        let store = tempfile::tempdir().unwrap();
+        let mut settings = Settings::for_registry(server.url(), store.path().to_owned());
+        settings.network.fetch_retry_mintimeout = Duration::from_millis(5);
+        settings.network.fetch_retry_maxtimeout = Duration::from_millis(20);
+        settings.network.fetch_timeout = Duration::from_secs(5);
+        Bench { server, settings, events: Arc::default(), _store: store }
+    }
+
+    fn client(&self) -> RegistryClient {
+        RegistryClient::new(&self.settings, self.events.clone()).unwrap()
+    }
+
+    async fn tarball(&self) -> Result<Vec<u8>, FetchErrorKind> {
+        let (client, package) = (self.client(), PackageId::new("left-pad", "1.3.0"));
+        let url = client.tarball_url(&package);
+        let result = client.tarball(&package, &url, &Demand::install()).await;
+        assert_eq!(client.permits_in_use(), 0, "every permit comes back");
+        result.map(|bytes| bytes.to_vec()).map_err(|error| error.kind)
+    }
+}
+
+#[tokio::test]
+async fn a_body_arrives_whole() {
+    let bench = Bench::new(|exchange| exchange.ok(b"tarball"));
+    assert_eq!(bench.tarball().await.unwrap(), b"tarball");
+    assert_eq!(bench.events.names(), ["started", "ended"]);
+    let request = &bench.server.requests()[0];
+    assert_eq!(request.path, "/left-pad/-/left-pad-1.3.0.tgz");
+    assert_eq!(request.header("accept-encoding"), None, "a tarball is taken as it is");
+}
+
+#[tokio::test]
+async fn a_503_is_tried_again() {
+    let bench = Bench::new(|exchange| match exchange.number {
+        0 => exchange.status("503 Service Unavailable", &[("Retry-After", "0")]),
+        _ => exchange.ok(b"tarball"),
+    });
+    assert_eq!(bench.tarball().await.unwrap(), b"tarball");
+    assert_eq!(bench.events.names(), ["retrying", "started", "ended"]);
+}
+
+#[tokio::test]
+async fn a_503_that_stays_uses_up_the_retries() {
+    let bench = Bench::new(|exchange| exchange.status("503 Service Unavailable", &[]));
+    let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
+    let url = format!("{}left-pad.tgz?token=s3cret", bench.server.url());
+    let error = client.tarball(&package, &url, &Demand::install()).await.unwrap_err();
+    assert_eq!((error.attempts, error.is_permanent(), bench.server.requests().len()), (3, false, 3));
+    let shown = error.to_string();
+    assert!(shown.contains("left-pad.tgz failed 3 times") && shown.contains("503"), "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_tried_again() {
+    let bench = Bench::new(|exchange| match exchange.number {
+        0 => exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart"),
+        _ => exchange.ok(b"tarball"),
+    });
+    assert_eq!(bench.tarball().await.unwrap(), b"tarball");
+    assert_eq!(bench.events.names(), ["started", "ended", "retrying", "started", "ended"]);
+}
+
+#[tokio::test]
+async fn what_is_final_costs_one_request() {
+    let bench = Bench::new(|exchange| exchange.status("404 Not Found", &[]));
+    assert!(matches!(bench.tarball().await, Err(FetchErrorKind::NotFound)));
+    assert_eq!(bench.server.requests().len(), 1);
+    let bench = Bench::new(|exchange| exchange.status("403 Forbidden", &[]));
+    assert!(matches!(bench.tarball().await, Err(FetchErrorKind::Unauthorized { status: 403, .. })));
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_leaves_the_secret_behind() {
+    let target = Server::start(|exchange| exchange.ok(b"tarball"));
+    let location = format!("{}elsewhere.tgz", target.url());
+    let mut bench = Bench::new(move |exchange| exchange.status("302 Found", &[("Location", &location)]));
+    let place = format!("//127.0.0.1:{}/", bench.server.url().port().unwrap());
+    bench.settings.auth.insert(&place, Credentials::Token("s3cret".into()));
+    assert_eq!(bench.tarball().await.unwrap(), b"tarball");
+    assert_eq!(bench.server.requests()[0].header("authorization").as_deref(), Some("Bearer s3cret"));
+    assert_eq!(target.requests()[0].path, "/elsewhere.tgz");
+    assert_eq!(target.requests()[0].header("authorization"), None);
+}
+
+#[tokio::test]
+async fn redirects_that_never_end_are_not_followed() {
+    let bench = Bench::new(|exchange| exchange.status("302 Found", &[("Location", "/again")]));
+    assert!(matches!(bench.tarball().await, Err(FetchErrorKind::Redirect { .. })));
+    assert_eq!(bench.server.requests().len(), 11);
+}
+
+#[tokio::test]
+async fn a_slow_body_that_moves_arrives() {
+    let mut bench = Bench::new(|exchange| {
+        exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n");
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_millis(50));
+            exchange.raw(b"x");
+        }
+    });
+    bench.settings.network.fetch_timeout = Duration::from_millis(250);
+    assert_eq!(bench.tarball().await.unwrap(), b"xxxxxxxx");
+    assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_times_out() {
+    let mut bench = Bench::new(|exchange| {
+        exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nxx");
+        std::thread::sleep(Duration::from_millis(600));
+    });
+    bench.settings.network.fetch_timeout = Duration::from_millis(100);
+    bench.settings.network.fetch_retries = 1;
+    let failure = bench.tarball().await.unwrap_err();
+    assert!(matches!(failure, FetchErrorKind::Timeout { phase: Phase::Body { bytes: 2 }, .. }), "{failure:?}");
+    assert_eq!(bench.events.names(), ["started", "ended", "retrying", "started", "ended"]);
+}
+
+#[tokio::test]
+async fn headers_that_never_come_time_out() {
+    let mut bench = Bench::new(|_| std::thread::sleep(Duration::from_millis(400)));
+    bench.settings.network.fetch_timeout = Duration::from_millis(50);
+    bench.settings.network.fetch_retries = 0;
+    let failure = bench.tarball().await.unwrap_err();
+    assert!(matches!(failure, FetchErrorKind::Timeout { phase: Phase::Answer, .. }), "{failure:?}");
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut bench = Bench::new(|exchange| exchange.ok(b""));
+    bench.settings.registries.default = Url::parse(&format!("http://{closed}/")).unwrap();
+    let failure = bench.tarball().await.unwrap_err();
+    assert!(matches!(failure, FetchErrorKind::Connect(_)), "{failure:?}");
+    assert!(failure.to_string().contains("refused"), "{failure}");
+    assert_eq!(bench.events.names(), ["retrying", "retrying"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn never_more_requests_than_permits() {
+    static NOW: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+    let mut bench = Bench::new(|exchange| {
+        MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(10));
+        NOW.fetch_sub(1, Ordering::SeqCst);
+        exchange.ok(b"body");
+    });
+    bench.settings.network.network_concurrency = 3;
+    let client = bench.client();
+    let fetches: Vec<_> = (0..24)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                if number % 4 == 0 {
+                    return client.packument(&format!("package-{number}")).await.is_ok();
+                }
+                let package = PackageId::new(format!("package-{number}"), "1.0.0");
+                client.tarball(&package, &client.tarball_url(&package), &Demand::prefetch()).await.is_ok()
+            })
+        })
+        .collect();
+    for fetch in fetches {
+        assert!(fetch.await.unwrap());
+    }
+    assert_eq!(MOST.load(Ordering::SeqCst), 3);
+    assert_eq!((client.permits_in_use(), client.permits_limit()), (0, 3));
+}
+
+#[tokio::test]
+async fn a_download_that_is_cancelled_gives_its_permit_back_and_says_so() {
+    let bench = Bench::new(|exchange| {
+        exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nxx");
+        std::thread::sleep(Duration::from_millis(500));
+    });
+    let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
+    let (url, demand) = (client.tarball_url(&package), Demand::install());
+    let download = client.tarball(&package, &url, &demand);
+    assert!(tokio::time::timeout(Duration::from_millis(200), download).await.is_err());
+    assert_eq!(bench.events.names(), ["started", "ended"]);
+    assert_eq!(client.permits_in_use(), 0);
+}
+
+#[tokio::test]
+async fn callers_share_one_packument() {
+    let bench = Bench::new(|exchange| {
+        std::thread::sleep(Duration::from_millis(50));
+        exchange.ok(b"{}");
+    });
+    let client = bench.client();
+    let (first, second) = tokio::join!(client.packument("react"), client.packument("react"));
+    assert_eq!((&*first.unwrap(), &*second.unwrap()), (&b"{}"[..], &b"{}"[..]));
+    assert_eq!(&*client.packument("react").await.unwrap(), b"{}");
+    assert_eq!(bench.server.requests().len(), 1);
+    let request = &bench.server.requests()[0];
+    assert!(request.header("accept").unwrap().starts_with("application/vnd.npm.install-v1+json"));
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_does_not_take_the_packument_along() {
+    let bench = Bench::new(|exchange| {
+        std::thread::sleep(Duration::from_millis(150));
+        exchange.ok(b"{}");
+    });
+    let client = bench.client();
+    let impatient = tokio::time::timeout(Duration::from_millis(50), client.packument("react"));
+    let (impatient, patient) = tokio::join!(impatient, client.packument("react"));
+    assert!(impatient.is_err() && patient.is_ok());
+    assert_eq!(bench.server.requests().len(), 1);
+    let alone = tokio::time::timeout(Duration::from_millis(50), client.packument("vue"));
+    assert!(alone.await.is_err());
+    assert_eq!(client.permits_in_use(), 0, "nobody waits for it any more");
+    assert!(client.packument("vue").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_compressed_packument_is_decoded() {
+    let bench = Bench::new(|exchange| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"{\"name\":\"@babel/core\"}").unwrap();
+        exchange.ok_with(&[("Content-Encoding", "gzip")], &encoder.finish().unwrap());
+    });
+    assert_eq!(&*bench.client().packument("@babel/core").await.unwrap(), b"{\"name\":\"@babel/core\"}");
+    let request = &bench.server.requests()[0];
+    assert_eq!((request.path.as_str(), request.header("accept-encoding").as_deref()), ("/@babel%2Fcore", Some("gzip")));
+}
+
+#[tokio::test]
+async fn an_unchanged_packument_is_not_sent_again_and_works_offline() {
+    let mut bench = Bench::new(|exchange| match exchange.request.header("if-none-match").as_deref() {
+        Some("\"v1\"") => exchange.status("304 Not Modified", &[]),
+        _ => exchange.ok_with(&[("ETag", "\"v1\"")], b"{\"v\":1}"),
+    });
+    assert_eq!(&*bench.client().packument("react").await.unwrap(), b"{\"v\":1}");
+    assert_eq!(&*bench.client().packument("react").await.unwrap(), b"{\"v\":1}");
+    assert_eq!(bench.server.requests()[1].header("if-none-match").as_deref(), Some("\"v1\""));
+
+    bench.settings.network.offline = true;
+    let client = bench.client();
+    assert_eq!(&*client.packument("react").await.unwrap(), b"{\"v\":1}");
+    assert!(matches!(client.packument("vue").await.unwrap_err().kind, FetchErrorKind::Offline));
+    assert!(matches!(bench.tarball().await, Err(FetchErrorKind::Offline)));
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn connections_are_used_again() {
+    let bench = Bench::new(|exchange| exchange.ok(b"{}"));
+    let client = bench.client();
+    for name in ["a", "b", "c"] {
+        client.packument(name).await.unwrap();
+    }
+    assert_eq!((bench.server.requests().len(), bench.server.connections()), (3, 1));
+}
