@@ -95,15 +95,12 @@ impl Trust {
     }
 }
 
-/// Adds every certificate of a PEM text; one at least is expected.
+/// Adds every certificate of a PEM text that rustls can use: whole bundles hold some that it cannot. One at least is
+/// expected.
 fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), String> {
-    let mut any = false;
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-        any = true;
-    }
-    if any { Ok(()) } else { Err("it holds no PEM certificate".to_owned()) }
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let (added, _) = roots.add_parsable_certificates(certificates.map_err(|error| error.to_string())?);
+    if added > 0 { Ok(()) } else { Err("it holds no certificate in PEM format".to_owned()) }
 }
 
 /// `strict-ssl=false`: any certificate will do, as long as the connection itself is sound.
