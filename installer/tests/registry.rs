@@ -2,7 +2,7 @@
 
 mod server;
 
-use installer::config::{Credentials, Settings};
+use installer::config::{Credentials, Proxy, Settings};
 use installer::package::PackageId;
 use installer::registry::{Demand, FetchErrorKind, Phase, RegistryClient};
 use installer::reporter::{ProgressEvent, Reporter};
@@ -302,4 +302,30 @@ async fn connections_are_used_again() {
         client.packument(name).await.unwrap();
     }
     assert_eq!((bench.server.requests().len(), bench.server.connections()), (3, 1));
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_a_tunnel() {
+    let mut bench = Bench::new(|exchange| match exchange.request.header("proxy-authorization").as_deref() {
+        // What goes through the tunnel is read from the same connection as the next request.
+        Some("Basic bWU6cGFzcw==") => exchange.connected(),
+        _ => exchange.ok(b"tarball"),
+    });
+    let port = bench.server.url().port().unwrap();
+    bench.settings.registries.default = Url::parse("http://registry.test/").unwrap();
+    bench.settings.network.proxies.http = Proxy::parse(&format!("http://me:pass@127.0.0.1:{port}"));
+    assert_eq!(bench.tarball().await.unwrap(), b"tarball");
+    let asked: Vec<_> = bench.server.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(asked, ["registry.test:80", "/left-pad/-/left-pad-1.3.0.tgz"]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_not_asked_again() {
+    let mut bench = Bench::new(|exchange| exchange.status("407 Proxy Authentication Required", &[]));
+    let port = bench.server.url().port().unwrap();
+    bench.settings.registries.default = Url::parse("http://registry.test/").unwrap();
+    bench.settings.network.proxies.http = Proxy::parse(&format!("127.0.0.1:{port}"));
+    let failure = bench.tarball().await.unwrap_err();
+    assert!(matches!(failure, FetchErrorKind::Connect(_)) && failure.to_string().contains("407"), "{failure}");
+    assert_eq!(bench.server.requests().len(), 1);
 }

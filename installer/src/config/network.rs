@@ -1,5 +1,6 @@
 //! How requests are sent: how many at once, how patiently, and whom to trust.
 
+use super::proxy::Proxies;
 use crate::rt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct NetworkSettings {
     pub node_extra_ca_certs: Option<PathBuf>,
     /// Whether a server must prove its identity. Turn it off only for a registry in a test.
     pub strict_ssl: bool,
+    /// What stands between us and the registries.
+    pub proxies: Proxies,
     /// Whether nothing may be asked of the network at all.
     pub offline: bool,
     /// The `User-Agent` header.
@@ -46,6 +49,7 @@ impl Default for NetworkSettings {
             ca: Vec::new(),
             node_extra_ca_certs: None,
             strict_ssl: true,
+            proxies: Proxies::default(),
             offline: false,
             user_agent: format!(
                 "lockstep/{} {} {}",

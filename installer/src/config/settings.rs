@@ -6,6 +6,7 @@
 use super::auth::{Auth, Credentials, nerf_dart, redact_url};
 use super::error::ConfigError;
 use super::network::NetworkSettings;
+use super::proxy::{Proxies, Proxy};
 use super::registries::{DEFAULT_REGISTRY, Registries, parse_registry};
 use super::sources::{Env, Found, Sources};
 use std::collections::{BTreeMap, BTreeSet};
@@ -231,8 +232,32 @@ fn network(sources: &Sources<'_>, paths: &Paths<'_>) -> Result<NetworkSettings, 
         ca: sources.all("ca").iter().filter(|ca| !matches!(ca.as_str(), "" | "null")).map(|ca| pem(ca)).collect(),
         node_extra_ca_certs: (sources.env)("NODE_EXTRA_CA_CERTS").filter(|path| !path.is_empty()).map(PathBuf::from),
         strict_ssl: flag(sources, "strict-ssl")?.unwrap_or(default.strict_ssl),
+        proxies: proxies(sources)?,
         offline: flag(sources, "offline")?.unwrap_or(default.offline),
         user_agent: sources.get("user-agent").map_or(default.user_agent, |found| found.value),
+    })
+}
+
+/// The settings first; the environment variables that every program knows only where they say nothing.
+fn proxies(sources: &Sources<'_>) -> Result<Proxies, ConfigError> {
+    let variable = |name: &'static str| sources.variable(name).or_else(|| sources.variable(&name.to_ascii_lowercase()));
+    let proxy = |keys: [&str; 2], name: &'static str| -> Result<Option<Proxy>, ConfigError> {
+        let set = keys.iter().find_map(|key| Some((*key, sources.get(key)?)));
+        match set.or_else(|| Some((name, variable(name)?))) {
+            None => Ok(None),
+            Some((_, found)) if matches!(found.value.as_str(), "" | "null" | "false") => Ok(None),
+            Some((key, found)) => Proxy::parse(&found.value)
+                .map(Some)
+                .ok_or_else(|| invalid(key, &found, &redact_url(&found.value), "the URL of an http proxy")),
+        }
+    };
+    let no_proxy = sources.get("noproxy").or_else(|| sources.get("no-proxy")).or_else(|| variable("NO_PROXY"));
+    let no_proxy = no_proxy.map(|found| found.value).unwrap_or_default();
+    let entries = no_proxy.split([',', ' ']).filter(|entry| !entry.is_empty()).map(str::to_owned);
+    Ok(Proxies {
+        https: proxy(["https-proxy", "proxy"], "HTTPS_PROXY")?,
+        http: proxy(["http-proxy", "proxy"], "HTTP_PROXY")?,
+        no_proxy: entries.collect(),
     })
 }
 
@@ -360,6 +385,19 @@ mod tests {
         let settings = machine.load(Overrides::default()).unwrap();
         let header = settings.auth.header_for(&Url::parse("https://r.test/npm/x").unwrap()).unwrap();
         assert_eq!(header.to_str().unwrap(), "Bearer fromenv");
+    }
+
+    #[test]
+    fn proxies_come_from_settings_or_well_known_variables() {
+        let mut machine = Machine::new("https-proxy=http://me:s3cret@p.test:1", "");
+        machine.variables =
+            vec![("HTTPS_PROXY", "http://q.test"), ("http_proxy", "q.test:2"), ("NO_PROXY", "a.test,b.test")];
+        let settings = machine.load(Overrides::default()).unwrap();
+        let proxies = &settings.network.proxies;
+        assert_eq!(proxies.https.as_ref().map(|proxy| proxy.port), Some(1));
+        assert_eq!(proxies.http.as_ref().map(|proxy| proxy.port), Some(2));
+        assert_eq!(proxies.no_proxy, ["a.test", "b.test"]);
+        assert!(!format!("{settings:?}").contains("s3cret"));
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Sources<'_> {
         })
     }
 
+    /// An environment variable that is not a setting of npm's, unless it is empty.
+    pub fn variable(&self, name: &str) -> Option<Found> {
+        let value = (self.env)(name).filter(|value| !value.is_empty())?;
+        Some(Found { value, origin: format!("the environment variable {name}") })
+    }
+
     /// All values of a list, from the source of the highest priority that has any.
     pub fn all(&self, key: &str) -> Vec<String> {
         if let Some(found) = self.environment(key) {
@@ -87,9 +93,6 @@ impl Sources<'_> {
             format!("NPM_CONFIG_{key}"),
             format!("npm_config_{key}"),
         ];
-        names.into_iter().find_map(|name| {
-            let value = (self.env)(&name).filter(|value| !value.is_empty())?;
-            Some(Found { value, origin: format!("the environment variable {name}") })
-        })
+        names.iter().find_map(|name| self.variable(name))
     }
 }

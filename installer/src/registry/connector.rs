@@ -1,11 +1,13 @@
 //! Connections for hyper: the seam's TCP streams, inside TLS for https.
 
 use super::tls::Tls;
-use crate::config::NetworkSettings;
+use super::tunnel;
+use crate::config::{NetworkSettings, Proxies};
 use crate::rt;
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -43,6 +45,14 @@ pub enum ConnectError {
         #[source]
         cause: Arc<io::Error>,
     },
+    /// The proxy is there and does not let us through.
+    #[error("the proxy {proxy} refuses: {}", Refusal(*status))]
+    Proxy {
+        /// Its host and port.
+        proxy: String,
+        /// The HTTP status that it answered; none when the answer made no sense.
+        status: Option<u16>,
+    },
     /// The trusted certificates cannot be read.
     #[error("the certificates in {place} cannot be used: {cause}")]
     Certificates {
@@ -58,8 +68,30 @@ impl ConnectError {
     pub fn is_distrust(&self) -> bool {
         match self {
             ConnectError::Host(_) | ConnectError::Certificates { .. } => true,
-            ConnectError::Tcp { .. } => false,
+            ConnectError::Tcp { .. } | ConnectError::Proxy { .. } => false,
             ConnectError::Tls { cause, .. } => cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        }
+    }
+}
+
+impl ConnectError {
+    /// Whether another try would come to the same.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            ConnectError::Proxy { status, .. } => status.is_none_or(|status| status < 500),
+            other => other.is_distrust(),
+        }
+    }
+}
+
+struct Refusal(Option<u16>);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(407) => f.write_str("it wants a user and a password (407)"),
+            Some(status) => write!(f, "it answered {status}"),
+            None => f.write_str("its answer is not HTTP"),
         }
     }
 }
@@ -68,11 +100,12 @@ impl ConnectError {
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
     tls: Arc<Tls>,
+    proxies: Arc<Proxies>,
 }
 
 impl Connector {
     pub fn new(network: &NetworkSettings) -> Self {
-        Connector { tls: Arc::new(Tls::new(network)) }
+        Connector { tls: Arc::new(Tls::new(network)), proxies: Arc::new(network.proxies.clone()) }
     }
 
     async fn connect(self, uri: Uri) -> Result<TokioIo<RegistryStream>, ConnectError> {
@@ -80,17 +113,25 @@ impl Connector {
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
         if !https {
-            return Ok(TokioIo::new(RegistryStream::Plain(tcp(&host, port).await?)));
+            return Ok(TokioIo::new(RegistryStream::Plain(self.stream("http", &host, port).await?)));
         }
         let connector = self.tls.connector().await?;
         let name = ServerName::try_from(host.clone()).map_err(|_| ConnectError::Host(host.clone()))?;
-        let stream = connector.connect(name, tcp(&host, port).await?).await;
+        let stream = connector.connect(name, self.stream("https", &host, port).await?).await;
         let stream = stream.map_err(|cause| ConnectError::Tls { host, cause: Arc::new(cause) })?;
         Ok(TokioIo::new(RegistryStream::Tls(Box::new(stream))))
     }
+
+    /// A TCP stream to the host, through a proxy where one is set.
+    async fn stream(&self, scheme: &str, host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
+        match self.proxies.proxy_for(scheme, host) {
+            Some(proxy) => tunnel::connect(proxy, host, port).await,
+            None => tcp(host, port).await,
+        }
+    }
 }
 
-async fn tcp(host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
+pub(super) async fn tcp(host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
     let connected = rt::connect(host, port).await;
     connected.map_err(|cause| ConnectError::Tcp { host: host.to_owned(), port, cause: Arc::new(cause) })
 }

@@ -74,7 +74,10 @@ pub enum FetchErrorKind {
     },
     /// There is no connection.
     #[error("cannot connect: {0}")]
-    #[diagnostic(code(lockstep::registry::connect), help("check the network, the `registry` setting and the proxy"))]
+    #[diagnostic(
+        code(lockstep::registry::connect),
+        help("check the network, and the settings `registry`, `https-proxy` and `noproxy`")
+    )]
     Connect(ConnectError),
     /// The connection is not to be trusted.
     #[error("no secure connection: {0}")]
@@ -169,8 +172,8 @@ impl FetchErrorKind {
     pub fn is_permanent(&self) -> bool {
         match self {
             FetchErrorKind::Status { status, .. } => !matches!(status, 408 | 429 | 500..=599),
-            FetchErrorKind::Connect(_)
-            | FetchErrorKind::Timeout { .. }
+            FetchErrorKind::Connect(error) => error.is_permanent(),
+            FetchErrorKind::Timeout { .. }
             | FetchErrorKind::Broken { .. }
             | FetchErrorKind::Body { .. }
             | FetchErrorKind::Encoding { .. } => false,

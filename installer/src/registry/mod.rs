@@ -13,6 +13,7 @@ mod permits;
 mod retry;
 mod tls;
 mod transport;
+mod tunnel;
 
 pub use client::RegistryClient;
 pub use connector::ConnectError;

@@ -47,6 +47,12 @@ impl Exchange {
         self.answer(status, headers, b"");
     }
 
+    /// Lets a proxy's client go on.
+    pub fn connected(&mut self) {
+        self.raw(b"HTTP/1.1 200 Connection established\r\n\r\n");
+        self.keep_open = true;
+    }
+
     fn answer(&mut self, status: &str, headers: &[(&str, &str)], body: &[u8]) {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
