@@ -4,8 +4,10 @@
 
 pub mod config;
 pub mod lockfile;
+pub mod manifest;
 pub mod package;
 pub mod registry;
 pub mod reporter;
+pub mod resolve;
 pub mod rt;
 pub mod store;

@@ -3,8 +3,25 @@
 //! A [`Lockfile`] is what `resolve` produces and what `virtual_store` consumes; the file is only its written form.
 //! Every map is ordered, so the same resolution always gives the same bytes.
 
+mod dep_path;
+mod installable;
+mod platform;
+mod read;
+mod satisfies;
+mod write;
+mod yaml_scalar;
+
+pub use self::dep_path::{DepPath, dep_path_of, name_and_version, package_key, reference_to};
+pub use self::installable::{IncludeKinds, installable};
+pub use self::platform::Platform;
+pub use self::read::LockfileError;
+pub use self::satisfies::{Difference, LockfileMismatch, satisfies};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The one version of the format that is read and written.
+pub const LOCKFILE_VERSION: &str = "9.0";
 
 /// A resolution: every package that the project needs, on every platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -14,6 +31,8 @@ pub struct Lockfile {
     pub lockfile_version: String,
     /// Settings that the resolution depends on.
     pub settings: LockfileSettings,
+    /// The overrides that the resolution depends on: selector → range.
+    pub overrides: BTreeMap<String, String>,
     /// Project directory relative to the lockfile (`.` for the root) → its direct dependencies.
     pub importers: BTreeMap<String, Importer>,
     /// `name@version` → what is the same for every peer variant of a package.
@@ -21,9 +40,6 @@ pub struct Lockfile {
     /// Dep path → one package with its dependencies resolved: `react-dom@18.3.1(react@18.3.1)`.
     pub snapshots: BTreeMap<DepPath, Snapshot>,
 }
-
-/// Names a snapshot: `name@version`, then each resolved peer in parentheses.
-pub type DepPath = String;
 
 /// Settings recorded with a resolution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,23 +134,4 @@ pub struct Snapshot {
     pub transitive_peer_dependencies: Vec<String>,
     /// Whether only optional dependencies lead here.
     pub optional: bool,
-}
-
-/// The dep path that a reference under `alias` means: `18.3.1(x@1.0.0)` is a version of the package `alias`; a reference
-/// that has a name of its own (`react@18.3.1`) is a dep path already.
-pub fn dep_path_of(alias: &str, reference: &str) -> DepPath {
-    let head = reference.split('(').next().unwrap_or(reference);
-    if head[1.min(head.len())..].contains('@') { reference.to_owned() } else { format!("{alias}@{reference}") }
-}
-
-/// `name@version` of a dep path: the key of [`Lockfile::packages`].
-pub fn package_key(dep_path: &str) -> &str {
-    dep_path.split('(').next().unwrap_or(dep_path)
-}
-
-/// The name and the version in a dep path or package key.
-pub fn name_and_version(dep_path: &str) -> Option<(&str, &str)> {
-    let key = package_key(dep_path);
-    let at = key.get(1..)?.find('@')? + 1;
-    Some((&key[..at], &key[at + 1..]))
 }

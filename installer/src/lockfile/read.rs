@@ -1,0 +1,161 @@
+//! Reads pnpm-lock.yaml, and says what is wrong with one that cannot be used.
+//!
+//! Fields that the installer does not use are ignored: `patchedDependencies`, `catalogs`, `time` and the checksums are
+//! not kept when the file is written again.
+
+use super::{LOCKFILE_VERSION, Lockfile};
+use crate::rt;
+use miette::Diagnostic;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a pnpm-lock.yaml cannot be used.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum LockfileError {
+    /// A merge left both sides in the file.
+    #[error("{} has merge conflict markers at line {line}", path.display())]
+    #[diagnostic(
+        code(lockstep::lockfile::conflict),
+        help(
+            "take either side of the conflict (git checkout --ours pnpm-lock.yaml), then run `lockstep install --no-frozen-lockfile`"
+        )
+    )]
+    Conflict {
+        /// Which file.
+        path: PathBuf,
+        /// Line of the first marker, from 1.
+        line: usize,
+    },
+    /// Another version of the format.
+    #[error("{} has lockfileVersion {version}, and only {LOCKFILE_VERSION} is supported", path.display())]
+    #[diagnostic(
+        code(lockstep::lockfile::version),
+        help("write it again with pnpm 9 or later, or delete it and run `lockstep install --no-frozen-lockfile`")
+    )]
+    Version {
+        /// Which file.
+        path: PathBuf,
+        /// What it says; `missing` when it says nothing.
+        version: String,
+    },
+    /// No YAML, or not the shape of a lockfile.
+    #[error("{} cannot be understood: line {line}, column {column}: {message}", path.display())]
+    #[diagnostic(
+        code(lockstep::lockfile::syntax),
+        help("restore the file from version control, or delete it and run `lockstep install --no-frozen-lockfile`")
+    )]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// What the parser said.
+        message: String,
+    },
+    /// The disk refuses.
+    #[error("cannot {verb} {}", path.display())]
+    #[diagnostic(
+        code(lockstep::lockfile::disk),
+        help("check that this user may read and write it, and that the disk is not full")
+    )]
+    Disk {
+        /// Which file.
+        path: PathBuf,
+        /// `read` or `write`.
+        verb: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl Lockfile {
+    /// Reads the text of a lockfile; `path` is only for the message of an error.
+    ///
+    /// # Errors
+    /// [`LockfileError`], every case but `Disk`.
+    pub fn parse(text: &str, path: &Path) -> Result<Lockfile, LockfileError> {
+        if let Some(line) = text.lines().position(is_conflict_marker) {
+            return Err(LockfileError::Conflict { path: path.to_owned(), line: line + 1 });
+        }
+        let version = text.lines().find_map(|line| line.strip_prefix("lockfileVersion:"));
+        let version = version.unwrap_or("missing").trim().trim_matches(['\'', '"']);
+        if version != LOCKFILE_VERSION {
+            return Err(LockfileError::Version { path: path.to_owned(), version: version.to_owned() });
+        }
+        // Without a budget: it bounds hostile documents, and the lockfile of a large project exceeds it.
+        let options = serde_saphyr::options! { budget: None, with_snippet: false };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+            let location = error.location();
+            LockfileError::Syntax {
+                path: path.to_owned(),
+                line: location.map_or(1, |location| location.line()),
+                column: location.map_or(1, |location| location.column()),
+                message: error.without_snippet().to_string(),
+            }
+        })
+    }
+
+    /// Reads the file, `None` when there is none; blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read, and as [`parse`](Self::parse).
+    pub fn read(path: &Path) -> Result<Option<Lockfile>, LockfileError> {
+        let disk = |source| LockfileError::Disk { path: path.to_owned(), verb: "read", source };
+        let bytes = match rt::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(disk(error)),
+        };
+        let text = String::from_utf8(bytes).map_err(|error| disk(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        Lockfile::parse(&text, path).map(Some)
+    }
+
+    /// Writes the file, whole or not at all; blocks. A file that has these bytes already is left alone.
+    ///
+    /// # Errors
+    /// [`LockfileError::Disk`].
+    pub fn write(&self, path: &Path) -> Result<(), LockfileError> {
+        let text = self.to_yaml();
+        if rt::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) {
+            return Ok(());
+        }
+        let temporary = path.with_extension(format!("yaml.{}", rt::unique()));
+        let written =
+            rt::fs::write_new(&temporary, text.as_bytes(), false).and_then(|()| rt::fs::rename(&temporary, path));
+        written.map_err(|source| {
+            drop(rt::fs::remove_file(&temporary));
+            LockfileError::Disk { path: path.to_owned(), verb: "write", source }
+        })
+    }
+}
+
+/// Git writes exactly seven of one sign at the start of a line.
+fn is_conflict_marker(line: &str) -> bool {
+    ["<<<<<<<", ">>>>>>>", "|||||||"].iter().any(|marker| line.starts_with(marker)) || line == "======="
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Lockfile::parse(text, Path::new("pnpm-lock.yaml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn conflicts_and_versions_are_named() {
+        let text = "lockfileVersion: '9.0'\n<<<<<<< HEAD\n=======\n>>>>>>> theirs\n";
+        assert_eq!(error(text), "pnpm-lock.yaml has merge conflict markers at line 2");
+        let text = "lockfileVersion: '6.0'\n";
+        assert_eq!(error(text), "pnpm-lock.yaml has lockfileVersion 6.0, and only 9.0 is supported");
+        assert_eq!(error(""), "pnpm-lock.yaml has lockfileVersion missing, and only 9.0 is supported");
+    }
+
+    #[test]
+    fn a_wrong_shape_names_its_line() {
+        let message = error("lockfileVersion: '9.0'\n\npackages:\n\n  a@1.0.0:\n    cpu: 7\n");
+        assert!(message.starts_with("pnpm-lock.yaml cannot be understood: line 6"), "{message}");
+    }
+}
