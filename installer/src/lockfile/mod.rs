@@ -8,6 +8,7 @@ mod installable;
 mod platform;
 mod read;
 mod satisfies;
+mod tarball_url;
 mod write;
 mod yaml_scalar;
 
@@ -16,6 +17,8 @@ pub use self::installable::{IncludeKinds, installable};
 pub use self::platform::Platform;
 pub use self::read::LockfileError;
 pub use self::satisfies::{Difference, LockfileMismatch, satisfies};
+
+pub use self::tarball_url::canonical_tarball_url;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,0 +1,129 @@
+//! Why a resolution fails: which package, who asked for it, and what to do.
+
+use miette::Diagnostic;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// See each case.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+pub enum ResolveError {
+    /// The registry has no such package.
+    #[error("there is no package {package} in the registry{required_by}")]
+    #[diagnostic(
+        code(lockstep::resolve::no_package),
+        help("check the spelling; a private package needs its registry and token in .npmrc")
+    )]
+    NoPackage {
+        /// Its name.
+        package: String,
+        /// Who asks for it.
+        required_by: RequiredBy,
+    },
+    /// No version of the package is in the range, or it has no such tag.
+    #[error("no version of {package} matches {range}{required_by}")]
+    #[diagnostic(code(lockstep::resolve::no_version), help("{available}"))]
+    NoVersion {
+        /// The package's name.
+        package: String,
+        /// The range or tag.
+        range: String,
+        /// Who asks for it.
+        required_by: RequiredBy,
+        /// Its dist-tags and the versions nearest to the range.
+        available: String,
+    },
+    /// A dependency that does not come from a registry, or whose range is no range.
+    #[error("cannot install {dependency} from {specifier}{required_by}")]
+    #[diagnostic(
+        code(lockstep::resolve::unsupported),
+        help("only packages of a registry are supported: a range, a tag or an npm: alias; an override can replace it")
+    )]
+    Unsupported {
+        /// Name under node_modules.
+        dependency: String,
+        /// What is asked for.
+        specifier: String,
+        /// Who asks for it.
+        required_by: RequiredBy,
+    },
+    /// The registry could not be asked.
+    #[error("cannot load the packument of {package}")]
+    #[diagnostic(code(lockstep::resolve::registry), help("check the network and the registry in .npmrc, then run it again"))]
+    Registry {
+        /// The package's name.
+        package: String,
+        /// What went wrong.
+        source: SharedError,
+    },
+    /// The registry's answer is no packument.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    InvalidPackument(#[from] InvalidPackument),
+    /// The overrides of package.json make no sense.
+    #[error("cannot understand the overrides in package.json: {message}")]
+    #[diagnostic(
+        code(lockstep::resolve::overrides),
+        help("keys are name, name@range or parent>name; values are a range or an npm: alias")
+    )]
+    Overrides {
+        /// What is wrong.
+        message: String,
+    },
+    /// The solver failed in another way.
+    #[error("cannot resolve: {message}")]
+    #[diagnostic(code(lockstep::resolve::solver), help("this looks like a mistake of lockstep; please report it with package.json"))]
+    Solver {
+        /// What the solver said.
+        message: String,
+    },
+}
+
+/// The registry's answer is no packument.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+#[error("the registry's answer for {package} is not a packument")]
+#[diagnostic(code(lockstep::resolve::packument), help("check that the registry in .npmrc is an npm registry"))]
+pub struct InvalidPackument {
+    /// The package's name.
+    pub package: String,
+    /// Where its JSON ends to make sense.
+    pub source: Arc<serde_json::Error>,
+}
+
+/// An error that several hold.
+#[derive(Debug, Clone)]
+pub struct SharedError(Arc<dyn Error + Send + Sync>);
+
+impl From<Arc<dyn Error + Send + Sync>> for SharedError {
+    fn from(error: Arc<dyn Error + Send + Sync>) -> Self {
+        SharedError(error)
+    }
+}
+
+impl fmt::Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for SharedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Who asks for a package: `name@version`, or `package.json`. Sorted; empty when it is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequiredBy(pub Vec<String>);
+
+impl fmt::Display for RequiredBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN_MAX: usize = 3;
+        let (shown, rest) = self.0.split_at(self.0.len().min(SHOWN_MAX));
+        if shown.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", required by {}", shown.join(", "))?;
+        if rest.is_empty() { Ok(()) } else { write!(f, " and {} more", rest.len()) }
+    }
+}
