@@ -1,8 +1,10 @@
 //! What the solver is not shown, so that it solves like pnpm: optional edges that lead nowhere, and newer versions of
 //! packages that the previous lockfile has.
 //!
-//! The solver gives up at the first dependency that it cannot satisfy. Each such obstacle becomes an adjustment, and the
-//! solver runs again over the packuments that are loaded by then. Every obstacle is taken on once, so this ends.
+//! The solver gives up at the first dependency that it cannot satisfy. That obstacle, and every other one that optional
+//! dependencies are known to run into by then, becomes an adjustment, and the solver runs again over the packuments that
+//! are loaded. An obstacle is a fact about the registry, so it does not matter when it is found out. Each is taken on
+//! once, so this ends.
 
 use super::packument::Packument;
 use super::specifier::target_of;
@@ -45,13 +47,19 @@ impl Obstacle {
             ) => tag(package_name, dist_tag),
             NpmResolutionError::DependencyEntry(entry) => {
                 let NpmDependencyEntryError { parent_nv, key, value, .. } = &**entry;
-                Some(Obstacle::Foreign {
-                    parent: parent_nv.to_string(),
-                    alias: key.clone(),
-                    specifier: value.clone(),
-                })
+                Some(Obstacle::Foreign { parent: parent_nv.to_string(), alias: key.clone(), specifier: value.clone() })
             }
             _ => None,
+        }
+    }
+
+    /// Whether the packument looks different once this obstacle is taken on.
+    pub fn concerns(&self, packument: &Packument) -> bool {
+        match self {
+            Obstacle::NoPackage { name } | Obstacle::NoVersion { name, .. } => {
+                packument.name == *name || packument.mentions(name)
+            }
+            Obstacle::Foreign { parent, .. } => parent.starts_with(&format!("{}@", packument.name)),
         }
     }
 
@@ -87,13 +95,14 @@ impl Adjustments {
         Adjustments { obstacles: Vec::new(), locked }
     }
 
+    /// Stops preferring the locked versions of a package that has a dependency which they do not satisfy. `false` when
+    /// there were none.
+    pub fn release(&mut self, obstacle: &Obstacle) -> bool {
+        matches!(obstacle, Obstacle::NoVersion { name, .. } if self.locked.remove(name).is_some())
+    }
+
     /// Makes room for an obstacle. `false` when that was done before: somebody needs what is not there.
     pub fn take_on(&mut self, obstacle: Obstacle) -> bool {
-        if let Obstacle::NoVersion { name, .. } = &obstacle {
-            if self.locked.remove(name).is_some() {
-                return true;
-            }
-        }
         let new = !self.obstacles.contains(&obstacle);
         if new {
             self.obstacles.push(obstacle);

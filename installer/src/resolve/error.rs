@@ -49,7 +49,10 @@ pub enum ResolveError {
     },
     /// The registry could not be asked.
     #[error("cannot load the packument of {package}")]
-    #[diagnostic(code(lockstep::resolve::registry), help("check the network and the registry in .npmrc, then run it again"))]
+    #[diagnostic(
+        code(lockstep::resolve::registry),
+        help("check the network and the registry in .npmrc, then run it again")
+    )]
     Registry {
         /// The package's name.
         package: String,
@@ -72,7 +75,10 @@ pub enum ResolveError {
     },
     /// The solver failed in another way.
     #[error("cannot resolve: {message}")]
-    #[diagnostic(code(lockstep::resolve::solver), help("this looks like a mistake of lockstep; please report it with package.json"))]
+    #[diagnostic(
+        code(lockstep::resolve::solver),
+        help("this looks like a mistake of lockstep; please report it with package.json")
+    )]
     Solver {
         /// What the solver said.
         message: String,

@@ -8,6 +8,7 @@
 mod adjustments;
 mod error;
 mod graph_dep_paths;
+mod graph_peers;
 mod packument;
 mod packuments;
 mod registry_view;
@@ -22,16 +23,14 @@ pub use self::error::{InvalidPackument, RequiredBy, ResolveError, SharedError};
 pub use self::packuments::{NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball};
 
 use self::adjustments::{Adjustments, Obstacle};
-use self::registry_view::{Attempt, Registry};
+use self::registry_view::Registry;
 use self::relay::Relay;
 use self::roots::{PROJECT, Roots, overrides_of};
 use self::specifier::target_of;
 use self::to_lockfile::to_lockfile;
 use crate::lockfile::Lockfile;
 use crate::manifest::Manifest;
-use deno_npm::resolution::{
-    AddPkgReqsOptions, NpmResolutionSnapshot, NpmVersionResolver, UnmetPeerDepDiagnostic,
-};
+use deno_npm::resolution::{AddPkgReqsOptions, NpmResolutionSnapshot, NpmVersionResolver, UnmetPeerDepDiagnostic};
 use deno_semver::package::PackageNv;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -56,7 +55,7 @@ pub struct ResolveRequest<'a> {
 /// [`ResolveError`]: a package or version that is needed does not exist, a dependency is not from a registry, or the
 /// registry cannot be asked.
 pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveError> {
-    let registry = Registry::new(request.packuments);
+    let registry = Registry::new(request.packuments, Adjustments::new(request.previous));
     let relay = Relay::new(request.hook, registry.loaded());
     let overrides = Arc::new(overrides_of(request.manifest)?);
     let version_resolver = NpmVersionResolver {
@@ -65,17 +64,15 @@ pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveErr
         overrides,
         trust_policy: Default::default(),
     };
-    let mut adjustments = Arc::new(Adjustments::new(request.previous));
     loop {
+        let adjustments = registry.adjustments();
         let roots = Roots::of(request.manifest, &adjustments)?;
-        let attempt = Attempt::new(&registry, adjustments.clone());
         let options = AddPkgReqsOptions {
             package_reqs: &roots.requirements(),
             version_resolver: &version_resolver,
             should_dedup: false,
         };
-        let solved = NpmResolutionSnapshot::default().add_pkg_reqs(&attempt, options, Some(&relay)).await;
-        drop(attempt);
+        let solved = NpmResolutionSnapshot::default().add_pkg_reqs(&registry, options, Some(&relay)).await;
         if let Some(failure) = registry.take_failure() {
             return Err(failure);
         }
@@ -92,9 +89,9 @@ pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveErr
         let Some(obstacle) = Obstacle::of(&error) else {
             return Err(ResolveError::Solver { message: error.to_string() });
         };
-        let adjusted = Arc::make_mut(&mut adjustments);
-        if !adjusted.take_on(obstacle.clone()) {
-            return Err(explain(obstacle, request.manifest, &registry, &relay.chosen()));
+        let chosen = relay.chosen();
+        if !registry.adjust(&obstacle, &chosen) {
+            return Err(explain(obstacle, request.manifest, &registry, &chosen));
         }
     }
 }

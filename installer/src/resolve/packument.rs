@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// The packument of one package.
@@ -80,16 +80,32 @@ impl Packument {
         };
         info.dist.as_ref()?;
         info.version = version.clone();
-        let NpmPackageVersionInfo { dependencies, optional_dependencies, peer_dependencies, .. } = &mut info;
-        peer_dependencies
-            .retain(|name, _| !dependencies.contains_key(name) && !optional_dependencies.contains_key(name));
+        let declared: BTreeSet<_> = info.peer_dependencies.keys().cloned().collect();
+        let NpmPackageVersionInfo {
+            dependencies,
+            optional_dependencies,
+            peer_dependencies,
+            peer_dependencies_meta: meta,
+            ..
+        } = &mut info;
+        // A peer that is an alias is looked for under that name alone; the solver would take the package behind it.
+        let foreign =
+            |name: &_, range: &str| range.starts_with("npm:") && meta.get(name).is_some_and(|meta| meta.optional);
+        peer_dependencies.retain(|name, range| {
+            !dependencies.contains_key(name) && !optional_dependencies.contains_key(name) && !foreign(name, range)
+        });
         for (name, meta) in &info.peer_dependencies_meta {
             let own = info.dependencies.contains_key(name) || info.optional_dependencies.contains_key(name);
-            if meta.optional && !own && !info.peer_dependencies.contains_key(name) {
+            if meta.optional && !own && !declared.contains(name) {
                 info.peer_dependencies.insert(name.clone(), "*".into());
             }
         }
         Some(info)
+    }
+
+    /// Whether some version may name this package: a cheap test that errs on the side of yes.
+    pub fn mentions(&self, name: &str) -> bool {
+        str::from_utf8(&self.bytes).map_or(true, |text| text.contains(name))
     }
 
     fn raw(&self, version: &Version) -> Option<&[u8]> {
@@ -124,8 +140,7 @@ impl VersionManifest {
         let own = |name: &String| dependencies.contains_key(name) || optional_dependencies.contains_key(name);
         let peer_dependencies_meta = optional_peers_of(&value["peerDependenciesMeta"]);
         let implied = peer_dependencies_meta.iter().filter(|(_, optional)| **optional);
-        let mut peer_dependencies: BTreeMap<_, _> =
-            implied.map(|(name, _)| (name.clone(), "*".to_owned())).collect();
+        let mut peer_dependencies: BTreeMap<_, _> = implied.map(|(name, _)| (name.clone(), "*".to_owned())).collect();
         peer_dependencies.extend(texts_of(&value["peerDependencies"]));
         peer_dependencies.retain(|name, _| !own(name));
         let has_bin = match &value["bin"] {
@@ -140,7 +155,7 @@ impl VersionManifest {
             os: list_of(&value["os"]),
             cpu: list_of(&value["cpu"]),
             libc: list_of(&value["libc"]),
-            engines: texts_of(&value["engines"]),
+            engines: engines_of(&value["engines"]),
             deprecated: value["deprecated"].as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
             has_bin,
             bundled_dependencies: bundled_of(&value, &dependencies),
@@ -161,9 +176,10 @@ impl VersionManifest {
     pub fn to_locked(&self, package: &PackageId, registry: &str) -> LockedPackage {
         let canonical = canonical_tarball_url(registry, package);
         let tarball = (self.tarball != canonical).then(|| self.tarball.clone());
-        let meta = self.peer_dependencies_meta.iter().filter(|(name, optional)| {
-            **optional && self.peer_dependencies.contains_key(*name)
-        });
+        let meta = self
+            .peer_dependencies_meta
+            .iter()
+            .filter(|(name, optional)| **optional && self.peer_dependencies.contains_key(*name));
         LockedPackage {
             resolution: TarballResolution { integrity: self.integrity.clone(), tarball },
             engines: self.engines.clone(),
@@ -173,10 +189,22 @@ impl VersionManifest {
             deprecated: self.deprecated.clone(),
             has_bin: self.has_bin,
             peer_dependencies: self.peer_dependencies.clone(),
-            peer_dependencies_meta: meta.map(|(name, _)| (name.clone(), PeerDependencyMeta { optional: true })).collect(),
+            peer_dependencies_meta: meta
+                .map(|(name, _)| (name.clone(), PeerDependencyMeta { optional: true }))
+                .collect(),
             bundled_dependencies: self.bundled_dependencies.clone(),
         }
     }
+}
+
+/// `engines` as pnpm records them: without those that accept anything; an old list becomes a map of its indices.
+fn engines_of(value: &Value) -> BTreeMap<String, String> {
+    let mut engines = texts_of(value);
+    if let Value::Array(_) = value {
+        engines = list_of(value).into_iter().enumerate().map(|(index, range)| (index.to_string(), range)).collect();
+    }
+    engines.retain(|_, range| range != "*");
+    engines
 }
 
 /// `dist.integrity`, or the SHA-1 that older packages have instead.

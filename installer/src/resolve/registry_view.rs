@@ -1,14 +1,16 @@
-//! The registry as the solver sees it: each packument fetched and indexed once, then shown with the adjustments of the
-//! attempt that runs.
+//! The registry as the solver sees it: each packument fetched and indexed once, and shown with the adjustments made so far.
 
-use super::adjustments::Adjustments;
+use super::adjustments::{Adjustments, Obstacle};
 use super::packument::Packument;
 use super::packuments::{PackumentError, Packuments};
+use super::specifier::target_of;
 use super::{InvalidPackument, ResolveError};
 use crate::rt;
 use async_trait::async_trait;
 use bytes::Bytes;
 use deno_npm::registry::{NpmPackageInfo, NpmRegistryApi, NpmRegistryPackageInfoLoadError};
+use deno_semver::VersionReq;
+use deno_semver::package::PackageNv;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -28,11 +30,70 @@ pub(super) struct Registry<'a> {
     loaded: Loaded,
     /// The first failure by name. The solver is told that the package does not exist; the resolution fails with this.
     failures: RefCell<BTreeMap<String, ResolveError>>,
+    adjustments: RefCell<Arc<Adjustments>>,
+    views: RefCell<BTreeMap<String, View>>,
 }
 
 impl<'a> Registry<'a> {
-    pub fn new(packuments: &'a dyn Packuments) -> Self {
-        Registry { packuments, slots: RefCell::default(), loaded: Loaded::default(), failures: RefCell::default() }
+    pub fn new(packuments: &'a dyn Packuments, adjustments: Adjustments) -> Self {
+        Registry {
+            packuments,
+            slots: RefCell::default(),
+            loaded: Loaded::default(),
+            failures: RefCell::default(),
+            adjustments: RefCell::new(Arc::new(adjustments)),
+            views: RefCell::default(),
+        }
+    }
+
+    /// The adjustments made so far.
+    pub fn adjustments(&self) -> Arc<Adjustments> {
+        self.adjustments.borrow().clone()
+    }
+
+    /// Makes room for an obstacle that stopped the solver, and for those that `chosen` packages' optional dependencies are
+    /// known to run into. `false` when somebody needs what is not there.
+    pub fn adjust(&self, obstacle: &Obstacle, chosen: &[PackageNv]) -> bool {
+        let mut adjusted = (**self.adjustments.borrow()).clone();
+        let mut taken_on = vec![obstacle.clone()];
+        if !adjusted.release(obstacle) {
+            if !adjusted.take_on(obstacle.clone()) {
+                return false;
+            }
+            let found = self.obstacles_of(chosen);
+            taken_on.extend(found.into_iter().filter(|obstacle| adjusted.take_on(obstacle.clone())));
+        }
+        self.views.borrow_mut().retain(|name, _| {
+            let packument = self.get(name);
+            packument.is_some_and(|packument| !taken_on.iter().any(|obstacle| obstacle.concerns(&packument)))
+        });
+        *self.adjustments.borrow_mut() = Arc::new(adjusted);
+        true
+    }
+
+    /// What stands in the way of the optional dependencies of `chosen`, as far as it is known without another request.
+    fn obstacles_of(&self, chosen: &[PackageNv]) -> Vec<Obstacle> {
+        let mut obstacles = Vec::new();
+        for parent in chosen {
+            let manifest = self.get(&parent.name).and_then(|packument| packument.version(&parent.version));
+            for (alias, specifier) in manifest.iter().flat_map(|manifest| &manifest.optional_dependencies) {
+                obstacles.extend(target_of(alias, specifier).and_then(|(name, range)| self.obstacle(name, range)));
+            }
+        }
+        obstacles
+    }
+
+    fn obstacle(&self, name: &str, range: &str) -> Option<Obstacle> {
+        let slots = self.slots.borrow();
+        let Some(packument) = slots.get(name)?.get()? else {
+            return Some(Obstacle::NoPackage { name: name.to_owned() });
+        };
+        let range = VersionReq::parse_from_npm(range).ok()?;
+        let there = match range.tag() {
+            Some(tag) => packument.dist_tags.contains_key(tag),
+            None => packument.versions().any(|version| range.matches(version)) || range.version_text() == "*",
+        };
+        (!there).then(|| Obstacle::NoVersion { name: name.to_owned(), range })
     }
 
     /// What is loaded so far, shared with whoever needs it from another thread.
@@ -78,9 +139,10 @@ impl<'a> Registry<'a> {
                 loaded.insert(name.to_owned(), packument.clone());
                 Some(packument)
             }
-            Err(source) => {
-                fail(ResolveError::InvalidPackument(InvalidPackument { package: name.to_owned(), source: Arc::new(source) }))
-            }
+            Err(source) => fail(ResolveError::InvalidPackument(InvalidPackument {
+                package: name.to_owned(),
+                source: Arc::new(source),
+            })),
         }
     }
 }
@@ -90,27 +152,14 @@ async fn index(name: &str, bytes: Bytes) -> Result<Arc<Packument>, serde_json::E
     rt::blocking("packument", move || Packument::parse(&name, bytes).map(Arc::new)).await
 }
 
-/// The registry in one attempt of the solver.
-pub(super) struct Attempt<'r, 'a> {
-    registry: &'r Registry<'a>,
-    adjustments: Arc<Adjustments>,
-    views: RefCell<BTreeMap<String, View>>,
-}
-
-impl<'r, 'a> Attempt<'r, 'a> {
-    pub fn new(registry: &'r Registry<'a>, adjustments: Arc<Adjustments>) -> Self {
-        Attempt { registry, adjustments, views: RefCell::default() }
-    }
-}
-
 #[async_trait(?Send)]
-impl NpmRegistryApi for Attempt<'_, '_> {
+impl NpmRegistryApi for Registry<'_> {
     async fn package_info(&self, name: &str) -> Result<Arc<NpmPackageInfo>, NpmRegistryPackageInfoLoadError> {
-        let Some(packument) = self.registry.load(name).await else {
+        let Some(packument) = self.load(name).await else {
             return Err(NpmRegistryPackageInfoLoadError::PackageNotExists { package_name: name.to_owned() });
         };
         let view = self.views.borrow_mut().entry(name.to_owned()).or_default().clone();
-        let adjustments = self.adjustments.clone();
+        let adjustments = self.adjustments();
         let show = || rt::blocking("packument", move || Arc::new(adjustments.view(&packument)));
         Ok(view.get_or_init(show).await.clone())
     }

@@ -24,7 +24,8 @@ mod tests {
         assert_eq!(target_of("x", "npm:@a/b@^1"), Some(("@a/b", "^1")));
         assert_eq!(target_of("x", "npm:@a/b"), Some(("@a/b", "*")));
         assert_eq!(target_of("x", "npm:b"), Some(("b", "*")));
-        for foreign in ["git+ssh://h/r.git", "file:../x", "workspace:*", "owner/repo", "https://h/x.tgz", "github:o/r"] {
+        for foreign in ["git+ssh://h/r.git", "file:../x", "workspace:*", "owner/repo", "https://h/x.tgz", "github:o/r"]
+        {
             assert_eq!(target_of("a", foreign), None, "{foreign}");
         }
     }

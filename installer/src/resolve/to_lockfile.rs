@@ -1,7 +1,8 @@
 //! The solver's graph as a lockfile.
 
 use super::ResolveError;
-use super::graph_dep_paths::{Nodes, dep_paths};
+use super::graph_dep_paths::dep_paths;
+use super::graph_peers::{Manifests, Nodes, peers_of};
 use super::packument::VersionManifest;
 use super::registry_view::Registry;
 use super::roots::Roots;
@@ -13,7 +14,6 @@ use crate::manifest::{DependencyKind, Manifest};
 use crate::package::PackageId;
 use deno_npm::resolution::NpmResolutionSnapshot;
 use deno_npm::{NpmPackageId, NpmResolutionPackage};
-use deno_semver::package::PackageNv;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes the graph down.
@@ -25,8 +25,8 @@ pub(super) fn to_lockfile(
 ) -> Result<Lockfile, ResolveError> {
     let nodes: Nodes<'_> = graph.all_packages_for_every_system().map(|package| (&package.id, package)).collect();
     let manifests = manifests_of(&nodes, registry)?;
-    let dep_paths = dep_paths(&nodes);
-    let transitive_peers = transitive_peers(&nodes, &manifests);
+    let peers = peers_of(&nodes, &manifests);
+    let dep_paths = dep_paths(&peers);
     let mut lockfile = Lockfile {
         lockfile_version: LOCKFILE_VERSION.to_owned(),
         settings: LockfileSettings::default(),
@@ -40,21 +40,19 @@ pub(super) fn to_lockfile(
         let package = PackageId::new(id.nv.name.as_str(), id.nv.version.to_string());
         let locked = || -> LockedPackage { manifest.to_locked(&package, &registry.base_url(&package.name)) };
         lockfile.packages.entry(package.to_string()).or_insert_with(locked);
-        let snapshot = || snapshot(node, manifest, &dep_paths, &transitive_peers[*id]);
+        let snapshot = || snapshot(node, manifest, &dep_paths, &peers[*id].transitive);
         lockfile.snapshots.entry(dep_paths[*id].clone()).or_insert_with(snapshot);
     }
     mark_optional(&mut lockfile);
     Ok(lockfile)
 }
 
-fn manifests_of<'a>(
-    nodes: &Nodes<'a>,
-    registry: &Registry<'_>,
-) -> Result<BTreeMap<&'a PackageNv, VersionManifest>, ResolveError> {
+fn manifests_of<'a>(nodes: &Nodes<'a>, registry: &Registry<'_>) -> Result<Manifests<'a>, ResolveError> {
     let mut manifests = BTreeMap::new();
     for id in nodes.keys() {
         let manifest = registry.get(&id.nv.name).and_then(|packument| packument.version(&id.nv.version));
-        let missing = || ResolveError::Solver { message: format!("{} is in the graph and not in its packument", id.nv) };
+        let missing =
+            || ResolveError::Solver { message: format!("{} is in the graph and not in its packument", id.nv) };
         manifests.insert(&id.nv, manifest.ok_or_else(missing)?);
     }
     Ok(manifests)
@@ -86,10 +84,8 @@ fn snapshot(
     dep_paths: &BTreeMap<&NpmPackageId, DepPath>,
     transitive_peers: &BTreeSet<String>,
 ) -> Snapshot {
-    let mut snapshot = Snapshot {
-        transitive_peer_dependencies: transitive_peers.iter().cloned().collect(),
-        ..Snapshot::default()
-    };
+    let mut snapshot =
+        Snapshot { transitive_peer_dependencies: transitive_peers.iter().cloned().collect(), ..Snapshot::default() };
     for (alias, id) in &node.dependencies {
         let reference = reference_to(alias, &dep_paths[id]);
         let optional = manifest.is_optional(alias);
@@ -97,46 +93,6 @@ fn snapshot(
         map.insert(alias.to_string(), reference);
     }
     snapshot
-}
-
-/// For each package the names of the peers of what lies below it, that come from above it or are missing, without its own
-/// peers. In cycles pnpm's answer depends on where its walk enters; this one is the fixed point.
-fn transitive_peers<'a>(
-    nodes: &Nodes<'a>,
-    manifests: &BTreeMap<&PackageNv, VersionManifest>,
-) -> BTreeMap<&'a NpmPackageId, BTreeSet<String>> {
-    // Which peers are missing at each package: its own, and those that children leave.
-    let mut missing: BTreeMap<&NpmPackageId, BTreeSet<String>> = BTreeMap::new();
-    let mut parents: BTreeMap<&NpmPackageId, Vec<&NpmPackageId>> = BTreeMap::new();
-    for (id, node) in nodes {
-        let peers = manifests[&id.nv].peer_dependencies.keys();
-        let own = peers.filter(|peer| !node.dependencies.contains_key(peer.as_str())).cloned().collect();
-        missing.insert(id, own);
-        for child in node.dependencies.values() {
-            parents.entry(child).or_default().push(id);
-        }
-    }
-    let mut pending: BTreeSet<&NpmPackageId> = nodes.keys().copied().collect();
-    while let Some(child) = pending.pop_first() {
-        let left = missing[child].clone();
-        for parent in parents.get(child).into_iter().flatten() {
-            let of_parent = missing.get_mut(parent).expect("every parent is a node");
-            let before = of_parent.len();
-            of_parent.extend(left.iter().cloned());
-            if of_parent.len() > before {
-                pending.insert(parent);
-            }
-        }
-    }
-    let transitive = |id: &&'a NpmPackageId| {
-        let node = nodes[*id];
-        let own = &manifests[&id.nv].peer_dependencies;
-        let from_above = id.peer_dependencies.iter().map(|peer| peer.nv.name.to_string());
-        let from_above = from_above.filter(|name| !node.dependencies.contains_key(name.as_str()));
-        let below = node.dependencies.values().flat_map(|child| missing[child].iter().cloned());
-        from_above.chain(below).filter(|name| !own.contains_key(name)).collect()
-    };
-    nodes.keys().map(|id| (*id, transitive(id))).collect()
 }
 
 /// Sets `optional` where only optional edges lead, and drops what nothing reaches.
@@ -158,7 +114,8 @@ fn mark_optional(lockfile: &mut Lockfile) {
     for (dep_path, snapshot) in &mut lockfile.snapshots {
         snapshot.optional = !needed.contains(dep_path);
     }
-    let keys: BTreeSet<&str> = lockfile.snapshots.keys().map(|dep_path| crate::lockfile::package_key(dep_path)).collect();
+    let keys: BTreeSet<&str> =
+        lockfile.snapshots.keys().map(|dep_path| crate::lockfile::package_key(dep_path)).collect();
     lockfile.packages.retain(|key, _| keys.contains(key.as_str()));
 }
 
