@@ -131,7 +131,7 @@ fn is_number(text: &str) -> bool {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
     exponent_is_valid
-        && !(whole.is_empty() && fraction.is_empty())
+        && mantissa.bytes().any(|byte| byte != b'.')
         && !whole.starts_with('_')
         && !text.ends_with('_')
         && digits(whole)
