@@ -118,6 +118,10 @@ impl Adjustments {
     /// The packument as the solver is shown it.
     pub fn view(&self, packument: &Packument) -> NpmPackageInfo {
         let locked = self.locked.get(&packument.name);
+        let untouched = locked.is_none() && !self.obstacles.iter().any(|obstacle| obstacle.concerns(packument));
+        if let Some(info) = untouched.then(|| packument.lazy_info()).flatten() {
+            return info;
+        }
         let shown = packument.versions().filter(|version| locked.is_none_or(|locked| !is_shadowed(version, locked)));
         let infos = shown.filter_map(|version| {
             let mut info = packument.version_info(version)?;

@@ -9,7 +9,9 @@ use crate::package::PackageId;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use deno_npm::registry::NpmPackageVersionInfo;
+use deno_npm::registry::{
+    NpmPackageInfo, NpmPackageVersionBinEntry, NpmPackageVersionDistInfo, NpmPackageVersionInfo, NpmUser,
+};
 use deno_semver::Version;
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,6 +36,21 @@ struct Top<'a> {
     versions: Option<&'a RawValue>,
     #[serde(rename = "dist-tags", default)]
     dist_tags: Value,
+}
+
+/// The fields of a version that the solver's parser is strict about. With them right, it parses.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Shape {
+    version: Version,
+    #[serde(rename = "dist")]
+    _dist: NpmPackageVersionDistInfo,
+    #[serde(rename = "bin", default)]
+    _bin: Option<NpmPackageVersionBinEntry>,
+    #[serde(rename = "hasInstallScript", default)]
+    _has_install_script: Option<bool>,
+    #[serde(rename = "_npmUser", default)]
+    _npm_user: Option<NpmUser>,
 }
 
 impl Packument {
@@ -101,6 +118,20 @@ impl Packument {
             }
         }
         Some(info)
+    }
+
+    /// The whole packument for the solver, each version parsed only when the solver looks at it. `None` where
+    /// [`version_info`](Self::version_info) would say anything else: a version is unusable (the solver panics when it
+    /// chooses one that does not parse), or has peers to be seen as pnpm does.
+    pub fn lazy_info(&self) -> Option<NpmPackageInfo> {
+        let usable = |(version, range): (&Version, &Range<usize>)| {
+            let shape = serde_json::from_slice::<Shape>(&self.bytes[range.clone()]);
+            shape.is_ok_and(|shape| shape.version == *version)
+        };
+        let plain = !self.mentions("\"peerDependencies") && self.versions.iter().all(usable);
+        let info = plain.then(|| NpmPackageInfo::from_packument_bytes(self.bytes.to_vec()))?.ok()?;
+        let complete = info.name.as_str() == self.name && info.versions.len() == self.versions.len();
+        complete.then_some(info)
     }
 
     /// Whether some version may name this package: a cheap test that errs on the side of yes.
