@@ -1,6 +1,8 @@
 //! The words that every stage shares: which package, and what its manifest says that an installer needs.
 
+use crate::store::PackageFiles;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,6 +19,13 @@ impl PackageId {
     /// A package by its name and exact version.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         PackageId { name: name.into(), version: version.into() }
+    }
+}
+
+/// As text, `name@version`.
+impl Serialize for PackageId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -40,4 +49,93 @@ pub struct BundledManifest {
     /// Whether it has a preinstall, install or postinstall script, or a binding.gyp without an install script.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_build_script: bool,
+}
+
+impl BundledManifest {
+    /// Reads a package's own package.json; fields of a shape that npm does not know are passed over, as npm does.
+    pub fn parse(package_json: &[u8], files: &PackageFiles) -> Self {
+        let text = package_json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(package_json);
+        let json: Value = serde_json::from_slice(text).unwrap_or_default();
+        let string = |field: &str| json[field].as_str().unwrap_or_default().to_owned();
+        let name = string("name");
+        let scripts = &json["scripts"];
+        let has_script = |script: &str| scripts[script].as_str().is_some_and(|command| !command.is_empty());
+        let runs_gyp = files.contains_key("binding.gyp") && !has_script("preinstall") && json["gypfile"] != false;
+        BundledManifest {
+            bin: commands(&name, &json, files),
+            has_build_script: ["preinstall", "install", "postinstall"].into_iter().any(has_script) || runs_gyp,
+            version: string("version"),
+            name,
+        }
+    }
+}
+
+/// The commands of a package: `bin` as one path or as a map, else every file of `directories.bin`.
+fn commands(name: &str, json: &Value, files: &PackageFiles) -> BTreeMap<String, String> {
+    let command = |name: &str, path: &str| {
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let path = normalise(path)?;
+        let safe = !name.is_empty() && !name.starts_with('.') && !name.contains(['\\', '\0', ':']);
+        safe.then(|| (name.to_owned(), path))
+    };
+    match (&json["bin"], json["directories"]["bin"].as_str()) {
+        (Value::String(path), _) => command(name, path).into_iter().collect(),
+        (Value::Object(bin), _) => bin.iter().filter_map(|(name, path)| command(name, path.as_str()?)).collect(),
+        (_, Some(directory)) => {
+            let Some(prefix) = normalise(directory).map(|directory| format!("{directory}/")) else {
+                return BTreeMap::new();
+            };
+            files.keys().filter_map(|path| command(path.strip_prefix(&prefix)?, path)).collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
+/// A path inside the package without `.` components; `None` where it leaves the package.
+fn normalise(path: &str) -> Option<String> {
+    let components: Vec<_> = path.split('/').filter(|component| !matches!(*component, "" | ".")).collect();
+    let inside =
+        !components.is_empty() && components.iter().all(|component| *component != "..") && !path.contains('\\');
+    inside.then(|| components.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoredFile;
+
+    fn files(paths: &[&str]) -> PackageFiles {
+        let file = StoredFile { digest: String::new(), executable: false, size: 0 };
+        paths.iter().map(|path| (path.to_string(), file.clone())).collect()
+    }
+
+    fn bin(json: &str, paths: &[&str]) -> Vec<(String, String)> {
+        BundledManifest::parse(json.as_bytes(), &files(paths)).bin.into_iter().collect()
+    }
+
+    #[test]
+    fn commands_in_all_their_forms() {
+        let pair = |name: &str, path: &str| (name.to_owned(), path.to_owned());
+        assert_eq!(bin(r#"{"name":"@s/tool","bin":"./cli.js"}"#, &[]), [pair("tool", "cli.js")]);
+        assert_eq!(
+            bin(r#"{"name":"a","bin":{"x":"bin/x","y":"./y.js"}}"#, &[]),
+            [pair("x", "bin/x"), pair("y", "y.js")]
+        );
+        assert_eq!(bin(r#"{"directories":{"bin":"./b"}}"#, &["b/one", "lib/two"]), [pair("one", "b/one")]);
+    }
+
+    #[test]
+    fn commands_that_would_leave_the_package_are_passed_over() {
+        assert_eq!(bin(r#"{"name":"a","bin":{"x":"../../x","..":"y",".bashrc":"z"}}"#, &[]), []);
+        assert_eq!(bin("no json", &[]), []);
+    }
+
+    #[test]
+    fn build_scripts_are_noticed() {
+        let parse =
+            |json: &str, paths: &[&str]| BundledManifest::parse(json.as_bytes(), &files(paths)).has_build_script;
+        assert!(parse(r#"{"scripts":{"postinstall":"node x"}}"#, &[]));
+        assert!(parse("{}", &["binding.gyp"]));
+        assert!(!parse(r#"{"scripts":{"test":"x"}}"#, &[]));
+    }
 }

@@ -3,10 +3,23 @@
 //! Each package is reported as fetched or as found in the store exactly once, by whoever installs it; prefetches report
 //! only bytes. So the counts are true whoever wins a race (pnpm#12235).
 
+mod counts;
+mod lines;
+mod ndjson;
+mod summary;
+mod terminal;
+
+pub use lines::LineReporter;
+pub use ndjson::NdjsonReporter;
+pub use summary::{Paint, summary_text};
+pub use terminal::TerminalReporter;
+
 use crate::package::PackageId;
+use serde::Serialize;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum ProgressEvent {
     /// Resolution chose this package.
     Resolved { package: PackageId },
@@ -31,7 +44,8 @@ pub enum ProgressEvent {
 }
 
 /// The stages of an install.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Choosing versions.
     Resolving,

@@ -1,0 +1,67 @@
+//! Plain lines, for logs and pipes: one per stage, warning and retry, and the counts at the end.
+
+use super::counts::Counts;
+use super::{ProgressEvent, Reporter, Stage};
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+/// Writes plain lines; nothing is ever overwritten.
+pub struct LineReporter<W: Write + Send> {
+    state: Mutex<State<W>>,
+}
+
+struct State<W> {
+    out: W,
+    counts: Counts,
+}
+
+impl<W: Write + Send> LineReporter<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        LineReporter { state: Mutex::new(State { out, counts: Counts::default() }) }
+    }
+}
+
+impl<W: Write + Send> Reporter for LineReporter<W> {
+    fn report(&self, event: &ProgressEvent) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.counts.add(event);
+        let counts = state.counts;
+        let line = match event {
+            ProgressEvent::Stage { stage: Stage::Resolving } => "Resolving dependencies".to_owned(),
+            ProgressEvent::Stage { stage: Stage::Importing } => "Installing packages".to_owned(),
+            ProgressEvent::Stage { stage: Stage::Linking } => format!("Progress: {counts}"),
+            ProgressEvent::Warning { .. } | ProgressEvent::Retrying { .. } => warning_line(event),
+            _ => return,
+        };
+        // A reader that went away is no reason to stop an install.
+        let _ = writeln!(state.out, "{line}");
+    }
+}
+
+/// A warning or a retry as one line.
+pub(super) fn warning_line(event: &ProgressEvent) -> String {
+    match event {
+        ProgressEvent::Warning { message, .. } => format!("WARN  {message}"),
+        ProgressEvent::Retrying { url, attempt, attempts_max, delay_ms, cause } => {
+            let seconds = *delay_ms as f64 / 1000.0;
+            format!("WARN  {url}: {cause}; attempt {attempt} of {attempts_max}, trying again in {seconds:.1} s")
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_and_stages_become_lines() {
+        let mut out = Vec::new();
+        let reporter = LineReporter::new(&mut out);
+        reporter.report(&ProgressEvent::Stage { stage: Stage::Resolving });
+        reporter.report(&ProgressEvent::Warning { code: "X", message: "careful".into() });
+        reporter.report(&ProgressEvent::DownloadEnded { url: "u".into() });
+        assert_eq!(String::from_utf8(out).unwrap(), "Resolving dependencies\nWARN  careful\n");
+    }
+}
