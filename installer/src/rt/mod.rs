@@ -25,6 +25,8 @@ pub use self::real::*;
 pub use self::simulated::*;
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Monotonic time; virtual in the simulation.
@@ -57,6 +59,36 @@ pub enum JoinError {
     /// It panicked, with this message.
     #[error("the task panicked: {0}")]
     Panicked(String),
+}
+
+/// A task that ends with its holder: dropped, it aborts the task.
+#[derive(Debug)]
+pub struct ScopedTask<T>(JoinHandle<T>);
+
+impl<T> ScopedTask<T> {
+    /// Ties a task to the value returned.
+    pub fn new(task: JoinHandle<T>) -> Self {
+        ScopedTask(task)
+    }
+
+    /// Ends the task at its next await.
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+}
+
+impl<T> Future for ScopedTask<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for ScopedTask<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The text of a panic's payload.

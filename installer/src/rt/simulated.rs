@@ -69,6 +69,7 @@ fn world() -> Rc<dyn World> {
 }
 
 /// What a task left behind, and who waits for it.
+#[derive(Debug)]
 struct Outcome<T> {
     result: Option<Result<T, JoinError>>,
     waker: Option<Waker>,
@@ -97,6 +98,7 @@ impl<T> Drop for Completion<T> {
 }
 
 /// A running task. Dropping it lets the task go on; [`abort`](Self::abort) ends it.
+#[derive(Debug)]
 pub struct JoinHandle<T> {
     task: TaskId,
     outcome: Arc<Mutex<Outcome<T>>>,
@@ -191,6 +193,19 @@ pub fn unique() -> String {
 /// How many threads the simulated machine runs at once.
 pub fn parallelism() -> usize {
     4
+}
+
+/// The simulator runs the program, not the program itself.
+///
+/// # Errors
+/// Always.
+pub fn block_on<F: Future>(_future: F) -> std::io::Result<F::Output> {
+    Err(std::io::Error::other("built with --cfg madsim: this binary runs inside the simulator only"))
+}
+
+/// Nobody interrupts a simulated install.
+pub async fn interrupted() {
+    std::future::pending::<()>().await;
 }
 
 /// The disk as the installer sees it; each method as in [`fs`].

@@ -94,7 +94,9 @@ impl StoreIndex {
         let failed = failed(&path, "opened");
         let connection = rt::fs::database(&path, false).map_err(&failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
-        Ok(Some(StoreIndex { path, connection: Arc::new(Mutex::new(connection)) }))
+        // A writer creates the file a moment before the table.
+        let ready = connection.table_exists(None, "packages").map_err(&failed)?;
+        Ok(ready.then(|| StoreIndex { path, connection: Arc::new(Mutex::new(connection)) }))
     }
 
     /// The committed row of a tarball.

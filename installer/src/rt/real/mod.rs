@@ -86,3 +86,28 @@ pub fn unique() -> String {
 pub fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
 }
+
+/// How many threads block on the disk or compute at most, per processor.
+const BLOCKING_THREADS_PER_PROCESSOR: usize = 4;
+
+/// Runs the program: `future` on this thread, its tasks on tokio's.
+///
+/// # Errors
+/// When the system has no thread or file descriptor left for a runtime.
+pub fn block_on<F: Future>(future: F) -> std::io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_PER_PROCESSOR * parallelism())
+        .build()?;
+    let output = runtime.block_on(future);
+    // Idle connections need not be waited for.
+    runtime.shutdown_background();
+    Ok(output)
+}
+
+/// Returns when the user asks the program to stop (Ctrl-C). Where the system cannot tell, it never returns.
+pub async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

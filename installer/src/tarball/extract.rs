@@ -1,0 +1,191 @@
+//! From a tarball's bytes to files in the store.
+//!
+//! A tarball comes from a stranger. Entries that would land outside their package, and links of any kind, are refused:
+//! the whole tarball is, and what was stored of it before is only bytes under their own hash, which no index row names.
+
+use crate::package::BundledManifest;
+use crate::store::{PackageFiles, PackageRow, StoreDir};
+use flate2::read::MultiGzDecoder;
+use std::io::{self, Read};
+use tar::EntryType;
+
+/// How many bytes a tarball may unpack to. The largest package of the public registry has about a tenth of it.
+const UNPACKED_BYTES_MAX: u64 = 8 << 30;
+
+/// How many files a tarball may hold.
+const FILES_MAX: usize = 1_000_000;
+
+/// The magic number that gzip begins with; a tarball without it is taken as plain tar, as npm does.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// A tarball that cannot be unpacked, or a store that cannot take it.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ExtractError {
+    /// Cut short, or no archive at all.
+    #[error("the tarball is damaged or cut short")]
+    #[diagnostic(
+        code(lockstep::tarball::damaged),
+        help("run it again; if it stays so, the published tarball is at fault")
+    )]
+    Damaged(#[source] io::Error),
+    /// An entry that would land outside the package.
+    #[error("the tarball holds an entry with the unsafe path {path:?}")]
+    #[diagnostic(
+        code(lockstep::tarball::unsafe_path),
+        help(
+            "such a path is how a hostile package writes outside of its directory: report the package, do not install it"
+        )
+    )]
+    UnsafePath {
+        /// As the tarball has it.
+        path: String,
+    },
+    /// An entry that is neither a file nor a directory.
+    #[error("the tarball holds {path:?}, which is a link or a device and not a file")]
+    #[diagnostic(
+        code(lockstep::tarball::link),
+        help("npm does not publish such entries: report the package, do not install it")
+    )]
+    NotAFile {
+        /// As the tarball has it.
+        path: String,
+    },
+    /// More than any package needs.
+    #[error("the tarball unpacks to more than {UNPACKED_BYTES_MAX} bytes or {FILES_MAX} files")]
+    #[diagnostic(code(lockstep::tarball::too_large))]
+    TooLarge,
+    /// The store's disk refuses.
+    #[error("cannot write to the store")]
+    #[diagnostic(
+        code(lockstep::store::write),
+        help("free some space on the store's disk, or choose another store with --store-dir")
+    )]
+    Store(#[source] io::Error),
+}
+
+/// Unpacks `tarball` (gzipped or plain) into the store.
+///
+/// # Errors
+/// [`ExtractError`]; no row results then, so nothing of it is trusted later.
+pub fn extract(tarball: &[u8], store: &StoreDir) -> Result<PackageRow, ExtractError> {
+    if tarball.starts_with(&GZIP_MAGIC) {
+        extract_tar(MultiGzDecoder::new(tarball), store)
+    } else {
+        extract_tar(tarball, store)
+    }
+}
+
+fn extract_tar(reader: impl Read, store: &StoreDir) -> Result<PackageRow, ExtractError> {
+    let mut archive = tar::Archive::new(reader.take(UNPACKED_BYTES_MAX));
+    let mut files = PackageFiles::new();
+    let mut package_json = None;
+    let mut bytes = Vec::new();
+    let mut unpacked: u64 = 0;
+    for entry in archive.entries().map_err(ExtractError::Damaged)? {
+        let mut entry = entry.map_err(ExtractError::Damaged)?;
+        let raw_path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        match entry.header().entry_type() {
+            EntryType::Regular | EntryType::Continuous => {}
+            EntryType::Directory | EntryType::XGlobalHeader => continue,
+            _ => return Err(ExtractError::NotAFile { path: raw_path }),
+        }
+        let Some(path) = path_in_package(&raw_path)? else { continue };
+        bytes.clear();
+        entry.read_to_end(&mut bytes).map_err(ExtractError::Damaged)?;
+        unpacked += bytes.len() as u64;
+        if files.len() == FILES_MAX || unpacked >= UNPACKED_BYTES_MAX {
+            return Err(ExtractError::TooLarge);
+        }
+        let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
+        let file = store.write_cas_file(&bytes, executable).map_err(ExtractError::Store)?;
+        if path == "package.json" {
+            package_json = Some(bytes.clone());
+        }
+        files.insert(path, file);
+    }
+    let manifest = package_json.map_or_else(BundledManifest::default, |text| BundledManifest::parse(&text, &files));
+    Ok(PackageRow { manifest, files })
+}
+
+/// The path below the package's directory: the first component (`package/`, whatever its name) is dropped. `None` for
+/// an entry that has nothing below it.
+fn path_in_package(raw: &str) -> Result<Option<String>, ExtractError> {
+    let unsafe_path = || ExtractError::UnsafePath { path: raw.to_owned() };
+    if raw.starts_with('/') || raw.contains(['\\', '\0']) {
+        return Err(unsafe_path());
+    }
+    let mut components = Vec::new();
+    for component in raw.split('/') {
+        match component {
+            "" | "." => {}
+            ".." => return Err(unsafe_path()),
+            drive if drive.len() == 2 && drive.ends_with(':') => return Err(unsafe_path()),
+            component => components.push(component),
+        }
+    }
+    Ok((components.len() > 1).then(|| components[1..].join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(entries: &[(&str, EntryType, u32, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, entry_type, mode, bytes) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_entry_type(*entry_type);
+            header.set_mode(*mode);
+            header.set_size(bytes.len() as u64);
+            if matches!(entry_type, EntryType::Symlink | EntryType::Link) {
+                header.set_link_name("/etc/passwd").unwrap();
+            }
+            header.set_cksum();
+            builder.append(&header, *bytes).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn store() -> (tempfile::TempDir, StoreDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = StoreDir::new(dir.path());
+        store.create().unwrap();
+        (dir, store)
+    }
+
+    const FILE: EntryType = EntryType::Regular;
+
+    #[test]
+    fn files_land_in_the_store_with_their_mode() {
+        let (_dir, store) = store();
+        let json = br#"{"name":"a","version":"1.0.0","bin":"cli.js"}"#;
+        let tar = archive(&[("package/package.json", FILE, 0o644, json), ("package/cli.js", FILE, 0o755, b"x")]);
+        let row = extract(&tar, &store).unwrap();
+        assert_eq!(row.files.keys().collect::<Vec<_>>(), ["cli.js", "package.json"]);
+        assert!(row.files["cli.js"].executable && !row.files["package.json"].executable);
+        assert_eq!(row.manifest.bin["a"], "cli.js");
+        assert_eq!(std::fs::read(store.file_path(&row.files["cli.js"])).unwrap(), b"x");
+    }
+
+    #[test]
+    fn hostile_entries_are_refused() {
+        let (_dir, store) = store();
+        for path in ["package/../../x", "/etc/x", "package/..\\x", "package/a/../../../x", "C:/x"] {
+            let error = extract(&archive(&[(path, FILE, 0o644, b"x")]), &store).unwrap_err();
+            assert!(matches!(error, ExtractError::UnsafePath { .. }), "{path}: {error}");
+        }
+        for kind in [EntryType::Symlink, EntryType::Link, EntryType::Fifo] {
+            let error = extract(&archive(&[("package/x", kind, 0o644, b"")]), &store).unwrap_err();
+            assert!(matches!(error, ExtractError::NotAFile { .. }), "{kind:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_tarball_cut_short_is_damaged() {
+        let (_dir, store) = store();
+        let tar = archive(&[("package/x", FILE, 0o644, &[7; 4000])]);
+        assert!(matches!(extract(&tar[..2000], &store), Err(ExtractError::Damaged(_))));
+        assert!(matches!(extract(&[0x1f, 0x8b, 8, 0, 1], &store), Err(ExtractError::Damaged(_))));
+    }
+}
