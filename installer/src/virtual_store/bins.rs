@@ -1,0 +1,175 @@
+//! Commands: `node_modules/.bin/<command>`, a small shell script that starts the right program on the right file.
+//!
+//! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
+//! script can say where hoisted packages are (`NODE_PATH`).
+
+use super::link::{LinkError, LinkPlan, relative_path};
+use super::{InstalledPackages, Layout};
+use crate::lockfile::DepPath;
+use crate::rt::{self, FileKind};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// One command of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bin {
+    /// The script: `node_modules/.bin/tsc`.
+    pub path: PathBuf,
+    /// The file that it starts, through the project's link: `node_modules/typescript/bin/tsc`.
+    pub target: PathBuf,
+    /// Where packages can be found that the file's own package does not name, nearest first.
+    pub node_path: Vec<PathBuf>,
+}
+
+/// Decides the project's commands. Pure. Where two direct dependencies have a command of one name, it belongs to the
+/// package of that name, else to the first in the alphabet.
+pub fn plan(links: &LinkPlan, installed: &InstalledPackages, layout: &Layout) -> Vec<Bin> {
+    let mut owners: BTreeMap<&str, (&str, &DepPath, &str)> = BTreeMap::new();
+    for (name, dep_path) in &links.direct {
+        let Some(row) = installed.get(dep_path) else { continue };
+        for (command, path) in &row.manifest.bin {
+            let owner = (name.as_str(), dep_path, path.as_str());
+            let first = owners.entry(command).or_insert(owner);
+            if first.0 != command && name == command {
+                *first = owner;
+            }
+        }
+    }
+    let bin = |(command, (name, dep_path, path)): (&str, (&str, &DepPath, &str))| Bin {
+        path: layout.modules_dir.join(".bin").join(command),
+        target: layout.modules_dir.join(name).join(path),
+        node_path: vec![layout.snapshot_modules_dir(dep_path), layout.hoisted_modules_dir()],
+    };
+    owners.into_iter().map(bin).collect()
+}
+
+/// Writes one command, whole or not at all; one that is right already is left alone.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn apply(bin: &Bin) -> Result<(), LinkError> {
+    let failed = |action: &'static str| {
+        let path = bin.path.clone();
+        move |source| LinkError { action, path, source }
+    };
+    let Ok(target) = rt::fs::read(&bin.target) else {
+        // Declared but not published: npm and pnpm pass over it too.
+        return Ok(());
+    };
+    let script = script(bin, &Program::of(&bin.target, &target));
+    if rt::fs::kind(&bin.path).is_ok_and(|kind| kind == FileKind::File)
+        && rt::fs::read(&bin.path).is_ok_and(|there| there == script.as_bytes())
+    {
+        return Ok(());
+    }
+    let dir = bin.path.parent().expect("a command lies in .bin");
+    rt::fs::create_dir_all(dir).map_err(failed("create"))?;
+    let temporary = dir.join(format!(".{}", rt::unique()));
+    rt::fs::write_new(&temporary, script.as_bytes(), true)
+        .and_then(|()| rt::fs::rename(&temporary, &bin.path))
+        .map_err(failed("write"))
+}
+
+/// What runs a file: `node`, `sh`, or nothing where the file runs by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Program {
+    /// Empty for a file that runs by itself.
+    name: String,
+    arguments: String,
+}
+
+impl Program {
+    /// By the file's first line, else by its extension.
+    fn of(path: &Path, bytes: &[u8]) -> Self {
+        let first_line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let shebang = std::str::from_utf8(first_line).ok().and_then(|line| line.trim_end().strip_prefix("#!"));
+        let Some(shebang) = shebang else {
+            let script = matches!(path.extension().and_then(|e| e.to_str()), Some("js" | "cjs" | "mjs") | None);
+            let elf = bytes.starts_with(b"\x7fELF");
+            let name = if script && !elf { "node" } else { "" };
+            return Program { name: name.to_owned(), arguments: String::new() };
+        };
+        let mut words = shebang.split_whitespace().peekable();
+        let mut name = words.next().unwrap_or("node");
+        if name.ends_with("/env") {
+            words.next_if(|word| *word == "-S");
+            name = words.next().unwrap_or("node");
+        }
+        let name = name.rsplit('/').next().unwrap_or(name);
+        Program { name: name.to_owned(), arguments: words.collect::<Vec<_>>().join(" ") }
+    }
+}
+
+fn script(bin: &Bin, program: &Program) -> String {
+    let dir = bin.path.parent().expect("a command lies in .bin");
+    let from_here = |path: &Path| format!("$basedir/{}", relative_path(path, dir).display());
+    let target = from_here(&bin.target);
+    let node_path = bin.node_path.iter().map(|path| from_here(path)).collect::<Vec<_>>().join(":");
+    let Program { name, arguments } = program;
+    let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
+    let start = if name.is_empty() {
+        format!("exec \"{target}\" \"$@\"\n")
+    } else {
+        format!(
+            "if [ -x \"$basedir/{name}\" ]; then\n  exec \"$basedir/{name}\"{arguments} \"{target}\" \"$@\"\n\
+             else\n  exec {name}{arguments} \"{target}\" \"$@\"\nfi\n"
+        )
+    };
+    format!(
+        "#!/bin/sh\nbasedir=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd)\n\
+         export NODE_PATH=\"{node_path}${{NODE_PATH:+:$NODE_PATH}}\"\n{start}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::BundledManifest;
+    use crate::store::PackageRow;
+    use std::sync::Arc;
+
+    #[test]
+    fn the_first_line_names_the_program() {
+        let program = |text: &str| {
+            let Program { name, arguments } = Program::of(Path::new("x"), text.as_bytes());
+            (name, arguments)
+        };
+        let pair = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
+        assert_eq!(program("#!/usr/bin/env node\r\n"), pair("node", ""));
+        assert_eq!(program("#!/usr/bin/env -S node --flag\n"), pair("node", "--flag"));
+        assert_eq!(program("#!/bin/sh -e\n"), pair("sh", "-e"));
+        assert_eq!(program("console.log(1)"), pair("node", ""));
+        assert_eq!(program("\u{7f}ELF"), pair("", ""));
+    }
+
+    #[test]
+    fn a_command_belongs_to_the_package_of_its_name() {
+        let row = |commands: &[&str]| {
+            let bin = commands.iter().map(|command| (command.to_string(), "cli.js".to_owned())).collect();
+            Arc::new(PackageRow { manifest: BundledManifest { bin, ..Default::default() }, ..Default::default() })
+        };
+        let direct = ["a", "b", "tsc"].map(|name| (name.to_owned(), format!("{name}@1.0.0")));
+        let links = LinkPlan { direct: direct.into(), ..LinkPlan::default() };
+        let rows = [("a@1.0.0", row(&["tsc", "x"])), ("b@1.0.0", row(&["x"])), ("tsc@1.0.0", row(&["tsc"]))];
+        let installed = rows.map(|(dep_path, row)| (dep_path.to_owned(), row)).into();
+        let bins = plan(&links, &installed, &Layout::new(Path::new("/p")));
+        let targets: Vec<_> = bins.iter().map(|bin| bin.target.to_str().unwrap()).collect();
+        assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/a/cli.js"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_script_runs_the_file_wherever_it_is_called_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let target = layout.modules_dir.join("tool/say.sh");
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::write(&target, "#!/bin/sh\necho \"$1 $NODE_PATH\"\n").unwrap();
+        let bin =
+            Bin { path: layout.modules_dir.join(".bin/say"), target, node_path: vec![layout.hoisted_modules_dir()] };
+        apply(&bin).unwrap();
+        let output = std::process::Command::new(&bin.path).arg("hi").env_remove("NODE_PATH").output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.starts_with("hi ") && said.trim_end().ends_with("/../.pnpm/node_modules"), "{said}");
+    }
+}

@@ -1,0 +1,191 @@
+//! `CreateVirtualStore`: every package's directory under node_modules/.pnpm, from what is there, the store, or the network.
+//!
+//! The committed index rows decide which package is warm and which is cold. Warm packages are one plain rayon pass. Each
+//! cold one is a task that waits for its own tarball and for no other: there is no barrier. A package whose row is not
+//! committed yet looks cold; the coordination keeps it from being downloaded again.
+
+use super::install_package_by_snapshot::{Coordination, InstallPackageBySnapshot};
+use super::{ImportError, Importer, Layout};
+use crate::lockfile::DepPath;
+use crate::reporter::{ProgressEvent, Reporter};
+use crate::rt::{self, Event, Point};
+use crate::store::{IndexError, PackageRow, prefetch_cas_paths};
+use crate::tarball::{Coordinator, Fetched, Source, TarballError, TarballRequest};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The stage, with all that it needs.
+pub struct CreateVirtualStore<C: Coordinator> {
+    /// What to install, one entry per snapshot.
+    pub packages: Vec<SnapshotToInstall>,
+    /// Where it goes.
+    pub layout: Arc<Layout>,
+    /// How files get there.
+    pub importer: Arc<Importer>,
+    /// How tarballs get here.
+    pub coordination: Coordination<C>,
+    /// Who is told.
+    pub reporter: Arc<dyn Reporter>,
+}
+
+/// One snapshot and its tarball.
+#[derive(Debug, Clone)]
+pub struct SnapshotToInstall {
+    /// The snapshot.
+    pub dep_path: DepPath,
+    /// Its tarball; the peer variants of a package share one.
+    pub tarball: TarballRequest,
+    /// Whether only optional dependencies lead to it: its failure is a warning then.
+    pub optional: bool,
+}
+
+/// What the stage made: each installed snapshot's index row.
+pub type InstalledPackages = BTreeMap<DepPath, Arc<PackageRow>>;
+
+/// Why the stage failed.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum CreateVirtualStoreError {
+    /// The committed rows could not be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Index(#[from] IndexError),
+    /// A tarball could not be had.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tarball(#[from] Arc<TarballError>),
+    /// A package's directory could not be filled.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Import(#[from] ImportError),
+}
+
+/// Says of each package once where its files came from.
+pub(super) struct SourceReport {
+    reporter: Arc<dyn Reporter>,
+    reported: Mutex<BTreeSet<crate::package::PackageId>>,
+}
+
+impl SourceReport {
+    pub(super) fn report(&self, package: &crate::package::PackageId, source: Source) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reported.insert(package.clone()) {
+            return;
+        }
+        let package = package.clone();
+        self.reporter.report(&match source {
+            Source::Network => ProgressEvent::Fetched { package },
+            Source::Store => ProgressEvent::FoundInStore { package },
+        });
+    }
+}
+
+impl<C: Coordinator> CreateVirtualStore<C> {
+    /// Fills the virtual store.
+    ///
+    /// # Errors
+    /// The first error of a package that is not optional. The tasks of the others have ended by then.
+    pub async fn run(self) -> Result<InstalledPackages, CreateVirtualStoreError> {
+        let (warm, cold) = self.partition().await?;
+        let install = Arc::new(InstallPackageBySnapshot {
+            layout: self.layout,
+            importer: self.importer,
+            coordination: self.coordination,
+            sources: SourceReport { reporter: self.reporter.clone(), reported: Mutex::default() },
+            reporter: self.reporter,
+        });
+        let cold: Vec<_> = cold.into_iter().map(|package| spawn_cold(&install, package)).collect();
+        let mut outcome = Outcome::default();
+        let mut incomplete = Vec::new();
+        for (package, imported) in install_warm(&install, warm).await {
+            match imported {
+                // Somebody deleted files from the store: the package is cold after all.
+                Err(ImportError::MissingStoreFile { .. }) => incomplete.push(spawn_cold(&install, package)),
+                imported => outcome.add(&install, package, imported.map_err(CreateVirtualStoreError::from)),
+            }
+        }
+        for task in cold.into_iter().chain(incomplete) {
+            if outcome.failure.is_some() {
+                task.abort();
+            }
+            if let Ok((package, installed)) = task.await {
+                outcome.add(&install, package, installed);
+            }
+        }
+        match outcome.failure {
+            Some(error) => Err(error),
+            None => Ok(outcome.installed),
+        }
+    }
+
+    /// Splits the packages by the rows that are committed now.
+    async fn partition(&self) -> Result<(Vec<WarmPackage>, Vec<SnapshotToInstall>), IndexError> {
+        rt::point(Point::PartitionRead).await;
+        let keys = self.packages.iter().map(|package| package.tarball.row_key()).collect();
+        let rows = prefetch_cas_paths(self.coordination.store(), keys).await?;
+        let (mut warm, mut cold) = (Vec::new(), Vec::new());
+        for package in &self.packages {
+            match rows.get(&package.tarball.row_key()) {
+                Some(row) => warm.push((package.clone(), row.clone())),
+                None => cold.push(package.clone()),
+            }
+        }
+        rt::event(|| Event::Partition { warm: warm.len(), cold: cold.len() });
+        rt::point(Point::PartitionDone).await;
+        Ok((warm, cold))
+    }
+}
+
+type WarmPackage = (SnapshotToInstall, Arc<PackageRow>);
+type Installed<E> = (SnapshotToInstall, Result<Arc<PackageRow>, E>);
+
+#[derive(Default)]
+struct Outcome {
+    installed: InstalledPackages,
+    failure: Option<CreateVirtualStoreError>,
+}
+
+impl Outcome {
+    fn add<C: Coordinator>(
+        &mut self,
+        install: &InstallPackageBySnapshot<C>,
+        package: SnapshotToInstall,
+        installed: Result<Arc<PackageRow>, CreateVirtualStoreError>,
+    ) {
+        match installed {
+            Ok(row) => drop(self.installed.insert(package.dep_path, row)),
+            Err(error) if package.optional => {
+                let message = format!("skipped the optional package {}: {error}", package.dep_path);
+                install.reporter.report(&ProgressEvent::Warning { code: "OPTIONAL_SKIPPED", message });
+            }
+            Err(error) => drop(self.failure.get_or_insert(error)),
+        }
+    }
+}
+
+fn spawn_cold<C: Coordinator>(
+    install: &Arc<InstallPackageBySnapshot<C>>,
+    package: SnapshotToInstall,
+) -> rt::ScopedTask<Installed<CreateVirtualStoreError>> {
+    let (name, install) = (package.dep_path.clone(), install.clone());
+    let task = async move {
+        rt::point(Point::ColdStart).await;
+        let installed = install.install_cold(&package).await;
+        (package, installed)
+    };
+    rt::ScopedTask::new(rt::spawn(|| format!("cold {name}"), task))
+}
+
+/// The warm pass: rayon over packages whose rows are committed. It waits for nothing.
+async fn install_warm<C: Coordinator>(
+    install: &Arc<InstallPackageBySnapshot<C>>,
+    warm: Vec<WarmPackage>,
+) -> Vec<Installed<ImportError>> {
+    let install = install.clone();
+    rt::parallel("warm", warm, move |(package, row)| {
+        let source = install.coordination.source_of_committed(&package.tarball);
+        let fetched = Fetched { row, source };
+        let imported = install.import(&package, &fetched);
+        (package, imported.map(|()| fetched.row))
+    })
+    .await
+}

@@ -1,0 +1,153 @@
+//! From files in the store to one package's directory: reflinked where the disk can, else hard-linked, else copied.
+//!
+//! The directory is built under a temporary name and renamed: it is complete or it is not there, whoever else builds the
+//! same one at the same time.
+
+use crate::rt;
+use crate::store::{PackageFiles, StoreDir};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// What temporary directories are called, before a unique word.
+pub(super) const TEMPORARY_PREFIX: &str = ".lockstep-tmp-";
+
+/// Puts packages in place. Finds out once which way the disk allows, and keeps to it.
+#[derive(Debug, Default)]
+pub struct Importer {
+    /// An index into [`METHODS`]: the first that may work.
+    method: AtomicU8,
+}
+
+type Method = fn(&Path, &Path) -> io::Result<()>;
+
+/// Cheapest first.
+const METHODS: [Method; 3] = [rt::fs::reflink, rt::fs::hard_link, rt::fs::copy];
+
+/// A package's directory could not be filled. None is left half-filled.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ImportError {
+    /// A file that the index names is not in the store.
+    #[error("the store has lost the file {}", path.display())]
+    #[diagnostic(
+        code(lockstep::store::lost_file),
+        help("something deleted files from the store: run the install again to download them anew")
+    )]
+    MissingStoreFile {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The disk refuses.
+    #[error("cannot fill {}", path.display())]
+    #[diagnostic(code(lockstep::import), help("check the project's permissions and the free space on its disk"))]
+    Io {
+        /// What could not be made.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Importer {
+    /// Makes `target` hold these files. A directory that is there already is complete, and is left as it is.
+    ///
+    /// # Errors
+    /// When a file is missing in the store or the disk refuses; `target` is not there then.
+    pub fn import(&self, files: &PackageFiles, store: &StoreDir, target: &Path) -> Result<(), ImportError> {
+        if rt::fs::exists(target) {
+            return Ok(());
+        }
+        let parent = target.parent().expect("a package's directory lies in a node_modules");
+        let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
+        let filled = self.fill(files, store, &temporary).and_then(|()| match rt::fs::rename(&temporary, target) {
+            Err(_) if rt::fs::exists(target) => {
+                // Somebody else was faster; theirs is complete.
+                let _ = rt::fs::remove_dir_all(&temporary);
+                Ok(())
+            }
+            renamed => renamed.map_err(|source| ImportError::Io { path: target.to_owned(), source }),
+        });
+        if filled.is_err() {
+            let _ = rt::fs::remove_dir_all(&temporary);
+        }
+        filled
+    }
+
+    fn fill(&self, files: &PackageFiles, store: &StoreDir, dir: &Path) -> Result<(), ImportError> {
+        create_dir(dir)?;
+        let mut created = BTreeSet::new();
+        for (path, file) in files {
+            if let Some((parent, _)) = path.rsplit_once('/')
+                && created.insert(parent)
+            {
+                create_dir(&dir.join(parent))?;
+            }
+            self.place(&store.file_path(file), &dir.join(path))?;
+        }
+        Ok(())
+    }
+
+    fn place(&self, from: &Path, to: &Path) -> Result<(), ImportError> {
+        let first = usize::from(self.method.load(Ordering::Relaxed));
+        let mut last_error = None;
+        for (index, method) in METHODS.iter().enumerate().skip(first) {
+            match method(from, to) {
+                Ok(()) => {
+                    self.method.fetch_max(index as u8, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !rt::fs::exists(from) => {
+                    return Err(ImportError::MissingStoreFile { path: from.to_owned() });
+                }
+                // Two entries that are one file on a disk that ignores case: the first one stays.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        let source = last_error.expect("there is at least one method");
+        Err(ImportError::Io { path: to.to_owned(), source })
+    }
+}
+
+fn create_dir(dir: &Path) -> Result<(), ImportError> {
+    rt::fs::create_dir_all(dir).map_err(|source| ImportError::Io { path: dir.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store_with(files: &[(&str, &str)]) -> (tempfile::TempDir, StoreDir, PackageFiles) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = StoreDir::new(&dir.path().join("store"));
+        store.create().unwrap();
+        let stored =
+            files.iter().map(|(path, text)| (path.to_string(), store.write_cas_file(text.as_bytes(), false).unwrap()));
+        let stored = stored.collect();
+        (dir, store, stored)
+    }
+
+    #[test]
+    fn a_package_is_complete_and_a_second_import_leaves_it() {
+        let (dir, store, files) = store_with(&[("package.json", "{}"), ("lib/deep/x.js", "x")]);
+        let target = dir.path().join("node_modules/a");
+        let importer = Importer::default();
+        importer.import(&files, &store, &target).unwrap();
+        assert_eq!(std::fs::read_to_string(target.join("lib/deep/x.js")).unwrap(), "x");
+        std::fs::write(target.join("mine"), "").unwrap();
+        importer.import(&files, &store, &target).unwrap();
+        assert!(target.join("mine").exists());
+        assert_eq!(rt::fs::read_dir(target.parent().unwrap()).unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn a_file_lost_from_the_store_leaves_nothing_behind() {
+        let (dir, store, files) = store_with(&[("a", "1"), ("b", "2")]);
+        std::fs::remove_file(store.file_path(&files["b"])).unwrap();
+        let target = dir.path().join("node_modules/a");
+        let error = Importer::default().import(&files, &store, &target).unwrap_err();
+        assert!(matches!(error, ImportError::MissingStoreFile { .. }), "{error}");
+        assert!(rt::fs::read_dir(target.parent().unwrap()).unwrap().is_empty());
+    }
+}

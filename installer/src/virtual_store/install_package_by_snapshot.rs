@@ -1,0 +1,74 @@
+//! `InstallPackageBySnapshot`: one snapshot of the cold batch, from its tarball to its directory.
+
+use super::create_virtual_store::{CreateVirtualStoreError, SnapshotToInstall, SourceReport};
+use super::{ImportError, Importer, Layout};
+use crate::registry::Demand;
+use crate::reporter::{ProgressEvent, Reporter};
+use crate::rt::{self, Event, Point};
+use crate::store::{PackageRow, StoreDir};
+use crate::tarball::{Caller, Coordinator, Fetched, Source, TarballError, TarballRequest};
+use std::sync::Arc;
+
+/// How the cold batch gets tarballs.
+#[derive(Debug, Clone)]
+pub struct Coordination<C> {
+    /// The store that rows and files are in.
+    pub store: StoreDir,
+    /// The cache that the prefetcher uses too.
+    pub cache: C,
+    /// Whether the cold batch asks the cache. `false` is the installer as it was before pnpm#12241 was fixed: the
+    /// baseline of the benches and of the reproduction.
+    pub shared: bool,
+}
+
+impl<C: Coordinator> Coordination<C> {
+    /// The store that rows and files are in.
+    pub fn store(&self) -> &StoreDir {
+        &self.store
+    }
+
+    async fn fetch(&self, tarball: TarballRequest) -> Result<Arc<Fetched>, Arc<TarballError>> {
+        if self.shared {
+            tarball.run_with_mem_cache(&self.cache, Caller::Install).await
+        } else {
+            tarball.run_without_mem_cache(Demand::install()).await.map(Arc::new).map_err(Arc::new)
+        }
+    }
+
+    /// Where the files behind a committed row came from: a prefetch of this install may have committed it (pnpm#12235).
+    pub(super) fn source_of_committed(&self, tarball: &TarballRequest) -> Source {
+        self.cache.peek(&tarball.cache_key()).map_or(Source::Store, |fetched| fetched.source)
+    }
+}
+
+pub(super) struct InstallPackageBySnapshot<C: Coordinator> {
+    pub(super) layout: Arc<Layout>,
+    pub(super) importer: Arc<Importer>,
+    pub(super) coordination: Coordination<C>,
+    pub(super) sources: SourceReport,
+    pub(super) reporter: Arc<dyn Reporter>,
+}
+
+impl<C: Coordinator> InstallPackageBySnapshot<C> {
+    /// Gets the tarball, then imports it.
+    pub(super) async fn install_cold(
+        self: &Arc<Self>,
+        package: &SnapshotToInstall,
+    ) -> Result<Arc<PackageRow>, CreateVirtualStoreError> {
+        let fetched = self.coordination.fetch(package.tarball.clone()).await?;
+        rt::point(Point::ColdFiles).await;
+        let (install, package, row) = (self.clone(), package.clone(), fetched.row.clone());
+        rt::blocking("import", move || install.import(&package, &fetched)).await?;
+        Ok(row)
+    }
+
+    /// Reports where the files came from and puts them into the package's directory.
+    pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
+        let target = self.layout.package_dir(&package.dep_path);
+        self.importer.import(&fetched.row.files, self.coordination.store(), &target)?;
+        self.sources.report(&package.tarball.package, fetched.source);
+        rt::event(|| Event::Import { package: package.dep_path.clone() });
+        self.reporter.report(&ProgressEvent::Imported { dep_path: package.dep_path.clone() });
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! Where things are in a project: pnpm's layout of node_modules.
+
+use crate::lockfile::name_and_version;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// The longest directory name under node_modules/.pnpm, in bytes: pnpm's `virtual-store-dir-max-length`.
+const DIRECTORY_NAME_BYTES_MAX: usize = 120;
+
+/// How many hexadecimal digits of a hash replace the end of a name that is too long.
+const SHORT_HASH_DIGITS: usize = 32;
+
+/// A project's directories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Where package.json is.
+    pub project_dir: PathBuf,
+    /// `node_modules`
+    pub modules_dir: PathBuf,
+    /// `node_modules/.pnpm`
+    pub virtual_store_dir: PathBuf,
+}
+
+impl Layout {
+    /// The layout of the project in `project_dir`.
+    pub fn new(project_dir: &Path) -> Self {
+        let modules_dir = project_dir.join("node_modules");
+        Layout { project_dir: project_dir.to_owned(), virtual_store_dir: modules_dir.join(".pnpm"), modules_dir }
+    }
+
+    /// The node_modules that a snapshot and its dependencies live in side by side.
+    pub fn snapshot_modules_dir(&self, dep_path: &str) -> PathBuf {
+        self.virtual_store_dir.join(dep_path_to_filename(dep_path)).join("node_modules")
+    }
+
+    /// Where a snapshot's own files are.
+    pub fn package_dir(&self, dep_path: &str) -> PathBuf {
+        let name = name_and_version(dep_path).map_or(dep_path, |(name, _)| name);
+        self.snapshot_modules_dir(dep_path).join(name)
+    }
+
+    /// Where packages can be found that nobody named: `node_modules/.pnpm/node_modules`.
+    pub fn hoisted_modules_dir(&self) -> PathBuf {
+        self.virtual_store_dir.join("node_modules")
+    }
+}
+
+/// A dep path as a directory name, by pnpm's rule: separators become `+` and `_`, and a name that is too long, or that a
+/// case-insensitive disk could take for another, ends in a hash.
+pub fn dep_path_to_filename(dep_path: &str) -> String {
+    let mut filename = dep_path.replace(['\\', '/', ':', '*', '?', '"', '<', '>', '|', '#'], "+");
+    if filename.contains('(') {
+        let open = filename.strip_suffix(')').unwrap_or(&filename);
+        filename = open.replace(")(", "_").replace(['(', ')'], "_");
+    }
+    let ambiguous = filename.chars().any(char::is_uppercase) && !filename.starts_with("file+");
+    if filename.len() <= DIRECTORY_NAME_BYTES_MAX && !ambiguous {
+        return filename;
+    }
+    let hash = hex::encode(Sha256::digest(&filename));
+    let kept: String = filename.chars().take(DIRECTORY_NAME_BYTES_MAX - SHORT_HASH_DIGITS - 1).collect();
+    format!("{kept}_{}", &hash[..SHORT_HASH_DIGITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_pnpm() {
+        assert_eq!(dep_path_to_filename("express@5.1.0"), "express@5.1.0");
+        assert_eq!(dep_path_to_filename("@babel/core@7.0.0"), "@babel+core@7.0.0");
+        assert_eq!(dep_path_to_filename("react-dom@18.3.1(react@18.3.1)"), "react-dom@18.3.1_react@18.3.1");
+        assert_eq!(
+            dep_path_to_filename("a@1.0.0(@b/c@2.0.0(d@3.0.0))(e@4.0.0)"),
+            "a@1.0.0_@b+c@2.0.0_d@3.0.0__e@4.0.0"
+        );
+    }
+
+    #[test]
+    fn long_names_and_capitals_end_in_a_hash() {
+        let long = dep_path_to_filename(&format!("a@1.0.0({})", "b".repeat(200)));
+        assert_eq!(long.len(), DIRECTORY_NAME_BYTES_MAX);
+        assert!(long.starts_with("a@1.0.0_bbb"));
+        let capital = dep_path_to_filename("JSONStream@1.3.5");
+        assert!(capital.starts_with("JSONStream@1.3.5_") && capital.len() == 17 + SHORT_HASH_DIGITS, "{capital}");
+    }
+
+    #[test]
+    fn a_scoped_package_lies_two_levels_deep() {
+        let layout = Layout::new(Path::new("/p"));
+        let dir = layout.package_dir("@babel/core@7.0.0(x@1.0.0)");
+        assert_eq!(dir, Path::new("/p/node_modules/.pnpm/@babel+core@7.0.0_x@1.0.0/node_modules/@babel/core"));
+    }
+}
