@@ -1,1 +1,1 @@
-//! Benches live in `benches/`; see `benches/README.md`.
+//! Benches of the installer's public API; `README.md` beside this crate says how to run and read them.

@@ -3,6 +3,7 @@
 //! [`install::install`] is the pipeline. ARCHITECTURE.md in the repository says where everything lives.
 
 pub mod config;
+pub mod install;
 pub mod lockfile;
 pub mod manifest;
 pub mod package;
@@ -11,3 +12,5 @@ pub mod reporter;
 pub mod resolve;
 pub mod rt;
 pub mod store;
+pub mod tarball;
+pub mod virtual_store;

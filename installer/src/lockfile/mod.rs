@@ -23,6 +23,9 @@ pub use self::tarball_url::canonical_tarball_url;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What the file is called, beside package.json.
+pub const FILE_NAME: &str = "pnpm-lock.yaml";
+
 /// The one version of the format that is read and written.
 pub const LOCKFILE_VERSION: &str = "9.0";
 

@@ -36,7 +36,7 @@ pub enum FetchErrorKind {
         reason: String,
     },
     /// `offline` is set and nothing is cached.
-    #[error("the network may not be used, and there is no copy on this machine")]
+    #[error("this install is offline, and there is no copy on this machine")]
     #[diagnostic(code(lockstep::registry::offline), help("run once without `--offline`"))]
     Offline,
     /// 404.

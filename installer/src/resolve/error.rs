@@ -49,10 +49,7 @@ pub enum ResolveError {
     },
     /// The registry could not be asked.
     #[error("cannot load the packument of {package}")]
-    #[diagnostic(
-        code(lockstep::resolve::registry),
-        help("check the network and the registry in .npmrc, then run it again")
-    )]
+    #[diagnostic(forward(source))]
     Registry {
         /// The package's name.
         package: String,
@@ -98,10 +95,10 @@ pub struct InvalidPackument {
 
 /// An error that several hold.
 #[derive(Debug, Clone)]
-pub struct SharedError(Arc<dyn Error + Send + Sync>);
+pub struct SharedError(Arc<dyn Diagnostic + Send + Sync>);
 
-impl From<Arc<dyn Error + Send + Sync>> for SharedError {
-    fn from(error: Arc<dyn Error + Send + Sync>) -> Self {
+impl From<Arc<dyn Diagnostic + Send + Sync>> for SharedError {
+    fn from(error: Arc<dyn Diagnostic + Send + Sync>) -> Self {
         SharedError(error)
     }
 }
@@ -115,6 +112,16 @@ impl fmt::Display for SharedError {
 impl Error for SharedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source()
+    }
+}
+
+impl Diagnostic for SharedError {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.code()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.help()
     }
 }
 

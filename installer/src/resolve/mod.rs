@@ -11,6 +11,8 @@ mod graph_dep_paths;
 mod graph_peers;
 mod packument;
 mod packuments;
+mod prefetching_resolver;
+mod registry_packuments;
 mod registry_view;
 mod relay;
 mod roots;
@@ -18,11 +20,16 @@ mod specifier;
 #[cfg(test)]
 mod tests;
 mod to_lockfile;
+mod version_chooser;
 
 pub use self::error::{InvalidPackument, RequiredBy, ResolveError, SharedError};
 pub use self::packuments::{NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball};
+pub use self::prefetching_resolver::PrefetchingResolver;
+pub use self::registry_packuments::RegistryPackuments;
+pub use self::version_chooser::{ChosenVersion, VersionChooser};
 
 use self::adjustments::{Adjustments, Obstacle};
+use self::packument::Packument;
 use self::registry_view::Registry;
 use self::relay::Relay;
 use self::roots::{PROJECT, Roots, overrides_of};
@@ -118,7 +125,7 @@ fn explain(obstacle: Obstacle, manifest: &Manifest, registry: &Registry<'_>, cho
     match obstacle {
         Obstacle::NoPackage { name } => ResolveError::NoPackage { package: name, required_by },
         Obstacle::NoVersion { name, range } => {
-            let available = available(registry, &name);
+            let available = registry.get(&name).map_or_else(String::new, |packument| available(&packument));
             ResolveError::NoVersion { package: name, range: range.version_text().to_owned(), required_by, available }
         }
         Obstacle::Foreign { parent, alias, specifier } => {
@@ -129,9 +136,9 @@ fn explain(obstacle: Obstacle, manifest: &Manifest, registry: &Registry<'_>, cho
 }
 
 /// The dist-tags and the newest versions of a package, for people.
-fn available(registry: &Registry<'_>, name: &str) -> String {
+fn available(packument: &Packument) -> String {
     const VERSIONS_SHOWN_MAX: usize = 5;
-    let Some(packument) = registry.get(name) else { return String::new() };
+    let name = &packument.name;
     let tags: Vec<_> = packument.dist_tags.iter().map(|(tag, version)| format!("{tag}: {version}")).collect();
     let newest: Vec<_> = packument.versions().rev().take(VERSIONS_SHOWN_MAX).map(ToString::to_string).collect();
     match (tags.is_empty(), newest.is_empty()) {

@@ -3,6 +3,7 @@
 use crate::package::PackageId;
 use async_trait::async_trait;
 use bytes::Bytes;
+use miette::Diagnostic;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub enum PackumentError {
     /// The registry has no package of that name: optional dependencies on it are left out.
     NotFound,
     /// The answer is not known: resolution ends.
-    Failed(Arc<dyn Error + Send + Sync>),
+    Failed(Arc<dyn Diagnostic + Send + Sync>),
 }
 
 impl fmt::Display for PackumentError {

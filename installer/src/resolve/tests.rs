@@ -53,7 +53,7 @@ impl Packuments for Memory {
             rt::sleep(Duration::from_millis(delay_ms(name))).await;
         }
         if self.broken == Some(name) {
-            return Err(PackumentError::Failed(Arc::new(std::io::Error::other("no route to host"))));
+            return Err(PackumentError::Failed(Arc::new(miette::MietteDiagnostic::new("no route to host"))));
         }
         let versions = self.packages.get(name).ok_or(PackumentError::NotFound)?;
         Ok(json!({ "name": name, "dist-tags": self.tags[name], "versions": versions }).to_string().into())

@@ -1,0 +1,102 @@
+//! What the coordination costs: one fetch that finds a finished download (hit), one that starts a download (miss), and
+//! one that waits for a download in flight (wait), each beside the same download without the cache.
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use installer::package::PackageId;
+use installer::registry::Demand;
+use installer::tarball::{
+    CacheKey, Caller, Coordinator, Download, Fetched, MemCache, Source, TarballError, TarballErrorCause,
+};
+use std::hint::black_box;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// A download that costs nothing: what is left is the cache.
+#[derive(Clone)]
+struct Instant;
+
+impl Download for Instant {
+    fn name(&self) -> String {
+        String::new()
+    }
+
+    async fn run(&self, _demand: Demand) -> Result<Fetched, TarballError> {
+        Ok(Fetched { row: Arc::default(), source: Source::Network })
+    }
+
+    fn lost(&self, reason: String) -> TarballError {
+        TarballError {
+            package: PackageId::new("bench", "1.0.0"),
+            url: String::new(),
+            cause: TarballErrorCause::Lost(reason),
+        }
+    }
+}
+
+fn key(index: usize) -> CacheKey {
+    CacheKey { url: format!("http://registry/p{index}/-/p{index}-1.0.0.tgz"), integrity: Some("sha512-x".to_owned()) }
+}
+
+fn mem_cache(c: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let mut group = c.benchmark_group("mem_cache");
+
+    group.bench_function("uncoordinated", |b| {
+        b.to_async(&runtime).iter(|| async { black_box(Instant.run(Demand::install()).await.map(Arc::new)) });
+    });
+
+    group.bench_function("hit", |b| {
+        let (cache, key) = (MemCache::default(), key(0));
+        runtime.block_on(cache.fetch(&key, Caller::Install, Instant)).expect("it succeeds");
+        b.to_async(&runtime).iter(|| {
+            let (cache, key) = (cache.clone(), key.clone());
+            async move { black_box(cache.fetch(&key, Caller::Install, Instant).await) }
+        });
+    });
+
+    group.bench_function("miss", |b| {
+        let fresh = || (MemCache::default(), key(0));
+        b.to_async(&runtime).iter_batched(
+            fresh,
+            |(cache, key)| async move { black_box(cache.fetch(&key, Caller::Install, Instant).await) },
+            BatchSize::SmallInput,
+        );
+    });
+
+    group.bench_function("wait", |b| {
+        let fresh = || (MemCache::default(), key(0));
+        b.to_async(&runtime).iter_batched(
+            fresh,
+            |(cache, key)| async move {
+                let prefetch = {
+                    let (cache, key) = (cache.clone(), key.clone());
+                    tokio::spawn(async move { cache.fetch(&key, Caller::Prefetch, Instant).await })
+                };
+                black_box(cache.fetch(&key, Caller::Install, Instant).await).expect("it succeeds");
+                prefetch.await.expect("no panic")
+            },
+            BatchSize::SmallInput,
+        );
+    });
+
+    // 500 packages at once, as a cold batch asks for them.
+    group.bench_function("cold batch of 500, all prefetched", |b| {
+        let cache = MemCache::default();
+        let keys: Vec<_> = (0..500).map(key).collect();
+        for key in &keys {
+            runtime.block_on(cache.fetch(key, Caller::Prefetch, Instant)).expect("it succeeds");
+        }
+        b.to_async(&runtime).iter(|| {
+            let (cache, keys) = (cache.clone(), &keys);
+            async move {
+                for key in keys {
+                    black_box(cache.fetch(key, Caller::Install, Instant).await).expect("it succeeds");
+                }
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, mem_cache);
+criterion_main!(benches);

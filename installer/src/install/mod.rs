@@ -1,0 +1,128 @@
+//! The pipeline: package.json and pnpm-lock.yaml in, node_modules out.
+//!
+//! [`install_with`] is all of it on one screen. The stages are the modules that it names; what they share for the length
+//! of one install (registry, store, writer, coordination) is a [`Session`].
+
+mod no_lockfile;
+mod options;
+mod project;
+mod session;
+mod stages;
+mod summary;
+
+pub use options::{CoordinationMode, InstallOptions, InstallPath};
+pub use project::ProjectError;
+pub use summary::{DirectSummary, Residue, Summary};
+
+use crate::config::ConfigError;
+use crate::lockfile::{LockfileError, LockfileMismatch};
+use crate::manifest::ManifestError;
+use crate::reporter::{ProgressEvent, Reporter, Stage};
+use crate::resolve::ResolveError;
+use crate::rt::{self, Point};
+use crate::tarball::{Coordinator, MemCache, TarballError};
+use crate::virtual_store::{CreateVirtualStoreError, LinkError};
+use project::Project;
+use session::Session;
+use std::sync::Arc;
+
+/// Installs a project.
+///
+/// # Errors
+/// The first failure that the install cannot do without. Whatever was downloaded by then stays in the store, and
+/// node_modules holds complete packages only; the next run goes on from there.
+pub async fn install(options: InstallOptions, reporter: Arc<dyn Reporter>) -> Result<Summary, InstallError> {
+    install_with(options, MemCache::default(), reporter).await
+}
+
+/// [`install`], with a coordination of the caller's choice.
+///
+/// # Errors
+/// As [`install`].
+pub async fn install_with<C: Coordinator>(
+    options: InstallOptions,
+    cache: C,
+    reporter: Arc<dyn Reporter>,
+) -> Result<Summary, InstallError> {
+    let project = Project::open(&options).await?;
+    let session = Session::open(options, cache, reporter)?;
+    let installed = tokio::select! {
+        biased;
+        installed = run(&project, &session) => installed,
+        () = rt::interrupted() => Err(InstallError::Interrupted),
+    };
+    rt::point(Point::InstallFinish).await;
+    session.close(installed).await
+}
+
+async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
+    if session.options.path == InstallPath::NoLockfile {
+        return no_lockfile::install(project, session).await;
+    }
+    let lockfile = match project.lockfile_in_force(session.options.path)? {
+        Some(lockfile) => lockfile.clone(),
+        None => {
+            session.report(ProgressEvent::Stage { stage: Stage::Resolving });
+            let lockfile = stages::resolve(project, session).await?;
+            project.write_lockfile(&lockfile).await?;
+            lockfile
+        }
+    };
+    session.report(ProgressEvent::Stage { stage: Stage::Importing });
+    let packages = stages::create_virtual_store(project, session, &lockfile).await?;
+    session.report(ProgressEvent::Stage { stage: Stage::Linking });
+    stages::link(project, session, &lockfile, &packages).await?;
+    Ok(Summary::new(&lockfile, &packages, &session.options))
+}
+
+/// Why an install failed.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum InstallError {
+    /// The user stopped it.
+    #[error("interrupted")]
+    #[diagnostic(
+        code(lockstep::interrupted),
+        help("what was downloaded is in the store: run the same command again to go on from there")
+    )]
+    Interrupted,
+    /// The system has no threads, file descriptors or working directory for the program.
+    #[error("lockstep cannot start")]
+    #[diagnostic(code(lockstep::start))]
+    Runtime(#[source] std::io::Error),
+    /// A setting is wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
+    /// package.json is missing or wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Manifest(#[from] ManifestError),
+    /// pnpm-lock.yaml cannot be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lockfile(#[from] LockfileError),
+    /// pnpm-lock.yaml does not match package.json, and may not be changed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Mismatch(#[from] LockfileMismatch),
+    /// The project or the store cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Project(#[from] ProjectError),
+    /// No set of versions satisfies package.json.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Resolve(#[from] ResolveError),
+    /// A package cannot be had, or cannot be put in place.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    VirtualStore(#[from] CreateVirtualStoreError),
+    /// A tarball cannot be had.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tarball(#[from] Arc<TarballError>),
+    /// A link or a command cannot be put in place.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Link(#[from] LinkError),
+}

@@ -1,0 +1,141 @@
+//! `--no-lockfile`: the older recursive path. It walks from package to package, and each one goes through
+//! `run_with_mem_cache` as soon as it is reached; nothing is read from or written to pnpm-lock.yaml.
+//!
+//! This path always coordinated: it is the control that pnpm#12241 names. It solves no peers. What it walked is put down
+//! as a [`Lockfile`] in memory, so that linking is the same code as everywhere.
+
+use super::project::Project;
+use super::session::Session;
+use super::{InstallError, Summary, stages};
+use crate::lockfile::{
+    DepPath, DirectDependency, Importer as LockfileImporter, LockedPackage, Lockfile, Snapshot, package_key,
+};
+use crate::package::PackageId;
+use crate::reporter::{ProgressEvent, Stage};
+use crate::resolve::{ChosenVersion, RegistryPackuments, VersionChooser};
+use crate::rt;
+use crate::tarball::{Caller, Coordinator, Source, TarballRequest};
+use crate::virtual_store::{CreateVirtualStoreError, Importer, InstalledPackages};
+use futures_util::future::{LocalBoxFuture, try_join_all};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Installs the project by walking its packages.
+pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
+    session.report(ProgressEvent::Stage { stage: Stage::Importing });
+    let walk = InstallPackageFromRegistry {
+        project,
+        session,
+        chooser: VersionChooser::new(RegistryPackuments::new(session.downloader.registry().clone())),
+        importer: Arc::new(Importer::default()),
+        walked: RefCell::default(),
+    };
+    let importer = walk.install_direct_dependencies().await?;
+    let Walked { mut lockfile, installed } = walk.walked.into_inner();
+    lockfile.importers.insert(".".to_owned(), importer);
+    session.report(ProgressEvent::Stage { stage: Stage::Linking });
+    stages::link(project, session, &lockfile, &installed).await?;
+    Ok(Summary::new(&lockfile, &installed, &session.options))
+}
+
+struct InstallPackageFromRegistry<'a, C: Coordinator> {
+    project: &'a Project,
+    session: &'a Session<C>,
+    chooser: VersionChooser<RegistryPackuments>,
+    importer: Arc<Importer>,
+    walked: RefCell<Walked>,
+}
+
+#[derive(Default)]
+struct Walked {
+    lockfile: Lockfile,
+    installed: InstalledPackages,
+}
+
+impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
+    async fn install_direct_dependencies(&self) -> Result<LockfileImporter, InstallError> {
+        let (manifest, include) = (&self.project.manifest, self.session.options.include);
+        let mut importer = LockfileImporter::default();
+        let kinds = [
+            (include.prod, &manifest.dependencies, &mut importer.dependencies, false),
+            (include.dev, &manifest.dev_dependencies, &mut importer.dev_dependencies, false),
+            (include.optional, &manifest.optional_dependencies, &mut importer.optional_dependencies, true),
+        ];
+        for (included, ranges, direct, optional) in kinds {
+            if !included {
+                continue;
+            }
+            for (alias, reference) in self.install_all("package.json", ranges.clone(), optional).await? {
+                let specifier = ranges[&alias].clone();
+                direct.insert(alias, DirectDependency { specifier, version: reference });
+            }
+        }
+        Ok(importer)
+    }
+
+    /// Installs these dependencies and all below them; alias → reference of those that could be had.
+    fn install_all<'s>(
+        &'s self,
+        parent: &'s str,
+        ranges: BTreeMap<String, String>,
+        optional: bool,
+    ) -> LocalBoxFuture<'s, Result<BTreeMap<String, String>, InstallError>> {
+        Box::pin(async move {
+            let each = ranges.into_iter().map(|(alias, range)| async move {
+                match self.install_one(parent, &alias, &range).await {
+                    Ok(dep_path) => Ok(dep_path.map(|dep_path| (alias, dep_path))),
+                    Err(error) if optional => {
+                        let message = format!("skipped the optional package {alias}: {error}");
+                        self.session.report(ProgressEvent::Warning { code: "OPTIONAL_SKIPPED", message });
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
+                }
+            });
+            Ok(try_join_all(each).await?.into_iter().flatten().collect())
+        })
+    }
+
+    async fn install_one(&self, parent: &str, alias: &str, range: &str) -> Result<Option<DepPath>, InstallError> {
+        let chosen = self.chooser.choose(alias, range, parent).await?;
+        if !self.session.platform.matches(&chosen.locked) {
+            return Ok(None);
+        }
+        let dep_path = chosen.package.to_string();
+        if self.is_first_to_reach(&dep_path, &chosen) {
+            self.session.report(ProgressEvent::Resolved { package: chosen.package.clone() });
+            self.install_files(&dep_path, &chosen).await?;
+            let dependencies = self.install_all(&dep_path, chosen.dependencies, false).await?;
+            let optional_dependencies = self.install_all(&dep_path, chosen.optional_dependencies, true).await?;
+            let snapshot = Snapshot { dependencies, optional_dependencies, ..Snapshot::default() };
+            self.walked.borrow_mut().lockfile.snapshots.insert(dep_path.clone(), snapshot);
+        }
+        Ok(Some(dep_path))
+    }
+
+    fn is_first_to_reach(&self, dep_path: &str, chosen: &ChosenVersion) -> bool {
+        let packages: &mut BTreeMap<String, LockedPackage> = &mut self.walked.borrow_mut().lockfile.packages;
+        packages.insert(package_key(dep_path).to_owned(), chosen.locked.clone()).is_none()
+    }
+
+    async fn install_files(&self, dep_path: &str, chosen: &ChosenVersion) -> Result<(), InstallError> {
+        let package: PackageId = chosen.package.clone();
+        let integrity = stages::integrity_of(&package, &chosen.locked)?;
+        let (url, downloader) = (chosen.tarball_url.clone(), self.session.downloader.clone());
+        let request = TarballRequest { downloader, package: package.clone(), url, integrity };
+        let fetched = request.run_with_mem_cache(&self.session.coordination.cache, Caller::Install).await?;
+        self.session.report(match fetched.source {
+            Source::Network => ProgressEvent::Fetched { package },
+            Source::Store => ProgressEvent::FoundInStore { package },
+        });
+        let target = self.project.layout.package_dir(dep_path);
+        let (importer, store, row) =
+            (self.importer.clone(), self.session.coordination.store.clone(), fetched.row.clone());
+        let imported = rt::blocking("import", move || importer.import(&row.files, &store, &target)).await;
+        imported.map_err(CreateVirtualStoreError::from)?;
+        self.session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
+        self.walked.borrow_mut().installed.insert(dep_path.to_owned(), fetched.row.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! What the stages of one install share, and how it ends.
+
+use super::{CoordinationMode, InstallError, InstallOptions, Residue, Summary};
+use crate::lockfile::Platform;
+use crate::registry::RegistryClient;
+use crate::reporter::{ProgressEvent, Reporter};
+use crate::resolve::PrefetchingResolver;
+use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
+use crate::tarball::{Coordinator, Downloader};
+use crate::virtual_store::Coordination;
+use std::sync::Arc;
+
+/// One install's registry, store, writer and coordination.
+pub(super) struct Session<C: Coordinator> {
+    pub(super) options: InstallOptions,
+    pub(super) platform: Platform,
+    pub(super) downloader: Arc<Downloader>,
+    pub(super) coordination: Coordination<C>,
+    pub(super) prefetcher: PrefetchingResolver<C>,
+    pub(super) reporter: Arc<dyn Reporter>,
+    writer: StoreIndexWriter,
+    writer_handle: WriterHandle,
+}
+
+impl<C: Coordinator> Session<C> {
+    /// Sets the store and the registry client up; nothing is downloaded yet.
+    pub(super) fn open(options: InstallOptions, cache: C, reporter: Arc<dyn Reporter>) -> Result<Self, InstallError> {
+        let store = StoreDir::new(&options.settings.store_dir);
+        store.create().map_err(|source| super::ProjectError::store(store.root(), source))?;
+        let registry = RegistryClient::new(&options.settings, reporter.clone())?;
+        let writer_settings = WriterSettings { commit_lag: options.commit_lag };
+        let (writer, writer_handle) = StoreIndexWriter::start(store.clone(), writer_settings);
+        let downloader = Downloader::new(registry, store.clone(), writer.clone());
+        let platform = Platform::current();
+        let shared = options.coordination == CoordinationMode::Shared;
+        Ok(Session {
+            prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),
+            coordination: Coordination { store, cache, shared },
+            options,
+            platform,
+            downloader,
+            reporter,
+            writer,
+            writer_handle,
+        })
+    }
+
+    /// Tells people something.
+    pub(super) fn report(&self, event: ProgressEvent) {
+        self.reporter.report(&event);
+    }
+
+    /// Ends what nobody needed, then commits the rows that are queued. Runs after success and failure alike.
+    pub(super) async fn close(self, installed: Result<Summary, InstallError>) -> Result<Summary, InstallError> {
+        self.prefetcher.stop().await;
+        let slots_in_progress = self.coordination.cache.close().await;
+        if let Err(error) = self.writer.finish(self.writer_handle).await {
+            let message = format!("some packages will be downloaded again next time: {error}");
+            self.reporter.report(&ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", message });
+        }
+        let permits_in_use = self.downloader.registry().permits_in_use();
+        let mut summary = installed?;
+        summary.residue = Residue { slots_in_progress, permits_in_use };
+        Ok(summary)
+    }
+}

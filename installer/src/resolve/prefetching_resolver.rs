@@ -1,0 +1,76 @@
+//! Starts downloading while resolution still goes on: one background prefetch per tarball, as soon as it is chosen.
+//!
+//! A prefetch is a hint. With this file's work left out the install is still right, only slower; what a prefetch
+//! downloads is handed over by the coordination, and a prefetch that fails says nothing: the cold batch tries again.
+
+use super::{OnResolved, ResolveWarning, ResolvedTarball};
+use crate::lockfile::Platform;
+use crate::reporter::{ProgressEvent, Reporter};
+use crate::rt::{self, Point};
+use crate::tarball::{CacheKey, Caller, Coordinator, Downloader, TarballRequest};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Prefetches what the resolver chooses, for this platform. Lives as long as the install.
+pub struct PrefetchingResolver<C: Coordinator> {
+    downloader: Arc<Downloader>,
+    coordinator: C,
+    platform: Platform,
+    reporter: Arc<dyn Reporter>,
+    started: Mutex<Started>,
+}
+
+#[derive(Default)]
+struct Started {
+    keys: BTreeSet<CacheKey>,
+    tasks: Vec<rt::JoinHandle<()>>,
+}
+
+impl<C: Coordinator> PrefetchingResolver<C> {
+    /// Prefetches through `coordinator`.
+    pub fn new(downloader: Arc<Downloader>, coordinator: C, platform: Platform, reporter: Arc<dyn Reporter>) -> Self {
+        PrefetchingResolver { downloader, coordinator, platform, reporter, started: Mutex::default() }
+    }
+
+    /// Ends the prefetches that still run and waits until they are gone. Their downloads are the coordinator's to end.
+    pub async fn stop(self) {
+        let tasks = self.started.into_inner().unwrap_or_else(PoisonError::into_inner).tasks;
+        tasks.iter().for_each(rt::JoinHandle::abort);
+        for task in tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
+    fn on_resolved(&self, resolved: ResolvedTarball) {
+        if !self.platform.matches_fields(&resolved.os, &resolved.cpu, &resolved.libc) {
+            return;
+        }
+        let Ok(integrity) = resolved.integrity.as_deref().map(crate::tarball::integrity::parse).transpose() else {
+            // The cold batch reports an integrity that cannot be read.
+            return;
+        };
+        let request = TarballRequest {
+            downloader: self.downloader.clone(),
+            package: resolved.package.clone(),
+            url: resolved.tarball_url,
+            integrity,
+        };
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if !started.keys.insert(request.cache_key()) {
+            return;
+        }
+        let coordinator = self.coordinator.clone();
+        let name = || format!("prefetch {}", resolved.package);
+        let prefetch = async move {
+            rt::point(Point::PrefetchStart).await;
+            // Whoever needs this package reports what went wrong.
+            let _ = request.run_with_mem_cache(&coordinator, Caller::Prefetch).await;
+        };
+        started.tasks.push(rt::spawn(name, prefetch));
+    }
+    fn on_warning(&self, warning: ResolveWarning) {
+        self.reporter.report(&ProgressEvent::Warning { code: "RESOLUTION", message: warning.to_string() });
+    }
+}

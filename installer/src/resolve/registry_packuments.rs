@@ -1,0 +1,32 @@
+//! The registry client as resolution asks it.
+
+use super::{PackumentError, Packuments};
+use crate::registry::{FetchErrorKind, RegistryClient};
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// Packuments of the registries that the settings name.
+pub struct RegistryPackuments {
+    registry: RegistryClient,
+}
+
+impl RegistryPackuments {
+    /// Asks through `registry`.
+    pub fn new(registry: RegistryClient) -> Self {
+        RegistryPackuments { registry }
+    }
+}
+
+#[async_trait(?Send)]
+impl Packuments for RegistryPackuments {
+    async fn packument(&self, name: &str) -> Result<Bytes, PackumentError> {
+        self.registry.packument(name).await.map_err(|error| match error.kind {
+            FetchErrorKind::NotFound => PackumentError::NotFound,
+            _ => PackumentError::Failed(error),
+        })
+    }
+
+    fn registry(&self, name: &str) -> String {
+        self.registry.registry_for(name).to_string()
+    }
+}
