@@ -200,14 +200,6 @@ async fn a_waiter_of_the_install_raises_a_prefetchs_demand() {
 }
 
 #[tokio::test]
-async fn peek_knows_finished_downloads_only() {
-    let (cache, download) = (MemCache::default(), Scripted::new(&[Step::Succeed], true));
-    assert!(cache.peek(&key("a")).is_none());
-    cache.fetch(&key("a"), Caller::Install, download).await.unwrap();
-    assert_eq!(cache.peek(&key("a")).unwrap().source, Source::Network);
-}
-
-#[tokio::test]
 async fn close_ends_what_nobody_needed() {
     let (cache, download) = (MemCache::default(), Scripted::new(&[Step::Succeed], false));
     let prefetch = tokio::spawn({

@@ -73,9 +73,6 @@ pub trait Coordinator: Clone + Send + Sync + 'static {
         download: D,
     ) -> impl Future<Output = Result<Arc<Fetched>, Arc<TarballError>>> + Send;
 
-    /// The tarball's files where they are known by now; never waits.
-    fn peek(&self, key: &CacheKey) -> Option<Arc<Fetched>>;
-
     /// Cancels downloads that still run, waits until they are gone, and says how many slots are in progress after that: 0.
     fn close(&self) -> impl Future<Output = usize> + Send;
 }

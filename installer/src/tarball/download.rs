@@ -10,6 +10,7 @@ use crate::package::PackageId;
 use crate::registry::{Demand, RegistryClient};
 use crate::rt::{self, Point};
 use crate::store::{PackageRow, RowKey, StoreDir, StoreIndex, StoreIndexWriter};
+use dashmap::DashSet;
 use std::sync::{Arc, OnceLock};
 
 /// A tarball's files, and how they came here.
@@ -37,12 +38,15 @@ pub struct Downloader {
     store: StoreDir,
     writer: StoreIndexWriter,
     index: OnceLock<StoreIndex>,
+    /// What came over the network during this install; filled before the row is queued, so that whoever sees the row
+    /// committed knows where it came from (pnpm#12235).
+    fetched: DashSet<RowKey>,
 }
 
 impl Downloader {
     /// Downloads through `registry` into `store`, whose index `writer` keeps.
     pub fn new(registry: RegistryClient, store: StoreDir, writer: StoreIndexWriter) -> Arc<Self> {
-        Arc::new(Downloader { registry, store, writer, index: OnceLock::new() })
+        Arc::new(Downloader { registry, store, writer, index: OnceLock::new(), fetched: DashSet::new() })
     }
 
     /// The store that downloads go to.
@@ -53,6 +57,11 @@ impl Downloader {
     /// The registry that downloads come from.
     pub fn registry(&self) -> &RegistryClient {
         &self.registry
+    }
+
+    /// Where this install got the files of a committed row from.
+    pub fn source_of(&self, key: &RowKey) -> Source {
+        if self.fetched.contains(key) { Source::Network } else { Source::Store }
     }
 
     fn committed_row(&self, key: &RowKey) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
@@ -113,7 +122,7 @@ impl TarballRequest {
 
     async fn find_or_download(&self, demand: Demand) -> Result<Fetched, TarballErrorCause> {
         if let Some(row) = self.find().await? {
-            return Ok(Fetched { row, source: Source::Store });
+            return Ok(Fetched { row, source: self.downloader.source_of(&self.row_key()) });
         }
         let fetched = self.downloader.registry.tarball(&self.package, &self.url, &demand).await;
         let bytes = fetched.map_err(TarballErrorCause::Fetch)?;
@@ -125,6 +134,7 @@ impl TarballRequest {
             extract::extract(&bytes, &store).map_err(TarballErrorCause::Extract)
         });
         let row = Arc::new(extracted.await?);
+        self.downloader.fetched.insert(self.row_key());
         rt::point(Point::FilesWritten).await;
         // A writer that has ended means that the install is over: the files stay, and the row is written another time.
         let _ = self.downloader.writer.queue(self.row_key(), row.clone()).await;

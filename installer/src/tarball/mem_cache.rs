@@ -89,14 +89,6 @@ impl Coordinator for MemCache {
         }
     }
 
-    fn peek(&self, key: &CacheKey) -> Option<Arc<Fetched>> {
-        let slot = self.slots.get(key)?.clone();
-        match slot.finished()? {
-            Outcome::Available(fetched) => Some(fetched),
-            Outcome::Failed(_) | Outcome::Retryable(_) | Outcome::Lost(_) => None,
-        }
-    }
-
     async fn close(&self) -> usize {
         self.closed.store(true, Ordering::Release);
         let mut slots: Vec<_> = self.slots.iter().map(|entry| (entry.key().clone(), entry.value().clone())).collect();

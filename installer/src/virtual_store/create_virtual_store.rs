@@ -182,7 +182,7 @@ async fn install_warm<C: Coordinator>(
 ) -> Vec<Installed<ImportError>> {
     let install = install.clone();
     rt::parallel("warm", warm, move |(package, row)| {
-        let source = install.coordination.source_of_committed(&package.tarball);
+        let source = package.tarball.downloader.source_of(&package.tarball.row_key());
         let fetched = Fetched { row, source };
         let imported = install.import(&package, &fetched);
         (package, imported.map(|()| fetched.row))

@@ -6,7 +6,7 @@ use crate::registry::Demand;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, Point};
 use crate::store::{PackageRow, StoreDir};
-use crate::tarball::{Caller, Coordinator, Fetched, Source, TarballError, TarballRequest};
+use crate::tarball::{Caller, Coordinator, Fetched, TarballError, TarballRequest};
 use std::sync::Arc;
 
 /// How the cold batch gets tarballs.
@@ -33,11 +33,6 @@ impl<C: Coordinator> Coordination<C> {
         } else {
             tarball.run_without_mem_cache(Demand::install()).await.map(Arc::new).map_err(Arc::new)
         }
-    }
-
-    /// Where the files behind a committed row came from: a prefetch of this install may have committed it (pnpm#12235).
-    pub(super) fn source_of_committed(&self, tarball: &TarballRequest) -> Source {
-        self.cache.peek(&tarball.cache_key()).map_or(Source::Store, |fetched| fetched.source)
     }
 }
 
