@@ -1,1 +1,54 @@
+//! The simulator: it runs the real installer under chosen schedules and judges what each run came to.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`scenario`] | what is run, read from JSON |
+//! | [`registry`] | the model registry: real HTTP on a simulated network, and the log that downloads are counted in |
+//! | [`disk`] | the model disk |
+//! | [`prepare`] | a scenario made ready: packages published, store warmed, lockfile written |
+//! | [`scheduler`], [`strategy`], [`schedule`] | who runs next; how that is chosen; the choices as data |
+//! | [`run`], [`observation`], [`trace`] | one run, and what it came to |
+//! | [`oracles`] | what must hold of every run |
+//! | [`bugs`] | planted bugs that the oracles must find |
+//! | [`explore`] | many runs, on all cores |
+//! | [`explain`], [`replay_file`] | a failure for people, and for doing it again |
+//! | [`cli`] | the command line |
+//!
+//! Everything here exists in builds with `--cfg madsim` only. Without it, the binary is a launcher that makes such a build.
 
+#[cfg(madsim)]
+pub mod bugs;
+#[cfg(madsim)]
+pub mod cli;
+#[cfg(madsim)]
+mod clock;
+#[cfg(madsim)]
+pub mod disk;
+#[cfg(madsim)]
+pub mod explain;
+#[cfg(madsim)]
+pub mod explore;
+#[cfg(not(madsim))]
+pub mod launcher;
+#[cfg(madsim)]
+pub mod observation;
+#[cfg(madsim)]
+pub mod oracles;
+#[cfg(madsim)]
+pub mod prepare;
+#[cfg(madsim)]
+pub mod registry;
+#[cfg(madsim)]
+pub mod replay_file;
+#[cfg(madsim)]
+pub mod run;
+#[cfg(madsim)]
+pub mod scenario;
+#[cfg(madsim)]
+pub mod schedule;
+#[cfg(madsim)]
+pub mod scheduler;
+#[cfg(madsim)]
+pub mod strategy;
+#[cfg(madsim)]
+pub mod trace;

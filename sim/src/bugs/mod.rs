@@ -1,0 +1,31 @@
+//! Planted bugs: coordinators that are wrong in a way that real ones were, to show that the simulator notices.
+
+mod lost_wakeup;
+
+pub use lost_wakeup::LostWakeup;
+
+use serde::{Deserialize, Serialize};
+
+/// Which coordination a run has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Coordination {
+    /// The installer's own.
+    #[default]
+    Shared,
+    /// The cold batch asks nobody: the installer before pnpm#12241 was fixed.
+    None,
+    /// A waiter registers for its wake-up after it re-checks: pnpm#13166.
+    LostWakeup,
+}
+
+impl Coordination {
+    /// As the command line has it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Coordination::Shared => "shared",
+            Coordination::None => "none",
+            Coordination::LostWakeup => "lost-wakeup",
+        }
+    }
+}

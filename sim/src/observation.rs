@@ -1,0 +1,65 @@
+//! What a run came to: everything that the oracles look at.
+
+use crate::disk::Entry;
+use crate::registry::Get;
+use crate::scenario::{Scenario, VersionedName};
+use crate::scheduler::Blocked;
+use crate::trace::TraceEntry;
+use installer::install::Residue;
+use installer::reporter::ProgressEvent;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A run, seen from the registry's side, the disk's side, the user's side and the scheduler's side.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// What was run.
+    pub scenario: Arc<Scenario>,
+    /// Every request, as the registry saw it.
+    pub gets: Vec<Get>,
+    /// Every event, in order.
+    pub trace: Vec<TraceEntry>,
+    /// What the user was told.
+    pub progress: Vec<ProgressEvent>,
+    /// How the install ended.
+    pub outcome: Outcome,
+    /// When it ended, in microseconds of virtual time.
+    pub returned_us: u64,
+    /// Tasks that still ran some time after the install had returned; connections that idle do not count.
+    pub leftover_tasks: Vec<String>,
+    /// Temporary files and directories that were left.
+    pub leftover_files: Vec<String>,
+    /// The lockfile and node_modules: path → what is there.
+    pub tree: BTreeMap<String, Entry>,
+}
+
+/// How an install ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It succeeded, and left this over.
+    Installed(Residue),
+    /// It failed, saying this; the causes are included, one a line.
+    Failed(String),
+    /// It did not end: these tasks cannot go on.
+    Hung(Vec<Blocked>),
+    /// It panicked, saying this.
+    Panicked(String),
+}
+
+impl Observation {
+    /// The requests for tarballs, by package, in the order of their arrival.
+    pub fn tarball_gets(&self) -> BTreeMap<&VersionedName, Vec<&Get>> {
+        let mut gets: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for get in &self.gets {
+            if let Some(package) = &get.tarball {
+                gets.entry(package).or_default().push(get);
+            }
+        }
+        gets
+    }
+
+    /// Whether the install succeeded.
+    pub fn installed(&self) -> bool {
+        matches!(self.outcome, Outcome::Installed(_))
+    }
+}

@@ -1,0 +1,50 @@
+//! O1: at most one GET is in flight per tarball at any instant.
+
+use super::{Oracle, Reference, Violation};
+use crate::observation::Observation;
+
+/// See the module.
+pub struct OneInFlight;
+
+impl Oracle for OneInFlight {
+    fn id(&self) -> &'static str {
+        "O1"
+    }
+
+    fn demand(&self) -> &'static str {
+        "at most one GET is in flight per tarball at any instant"
+    }
+
+    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+        for (package, gets) in run.tarball_gets() {
+            for pair in gets.windows(2) {
+                let first_ended_us = pair[0].ended_us.unwrap_or(u64::MAX);
+                if pair[1].started_us < first_ended_us {
+                    let at_ms = pair[1].started_us as f64 / 1000.0;
+                    let sentence = format!(
+                        "{} was asked for at {at_ms:.3} ms while the registry still served it to an earlier request",
+                        pair[1].path
+                    );
+                    return Err(Violation::of(package, sentence));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracles::testing::{check, get, good_run};
+
+    #[test]
+    fn two_at_once_are_one_too_many() {
+        let mut run = good_run();
+        assert!(check(&OneInFlight, &run).is_ok());
+        run.gets.push(get(3_000, 4_000));
+        assert!(check(&OneInFlight, &run).is_ok(), "one after the other");
+        run.gets.push(get(3_500, 5_000));
+        assert!(check(&OneInFlight, &run).unwrap_err().sentence.contains("a-1.0.0.tgz"));
+    }
+}

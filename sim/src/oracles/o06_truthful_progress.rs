@@ -1,0 +1,70 @@
+//! O6: each package is reported once, as fetched if and only if its bytes came over the network in this install.
+
+use super::{Oracle, Reference, Violation};
+use crate::observation::Observation;
+use installer::reporter::ProgressEvent;
+use std::collections::BTreeMap;
+
+/// See the module.
+pub struct TruthfulProgress;
+
+impl Oracle for TruthfulProgress {
+    fn id(&self) -> &'static str {
+        "O6"
+    }
+
+    fn demand(&self) -> &'static str {
+        "each package is reported once, and as fetched if and only if the registry served it in this install"
+    }
+
+    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+        if !run.installed() {
+            return Ok(());
+        }
+        let mut reports: BTreeMap<String, Vec<bool>> = BTreeMap::new();
+        for event in &run.progress {
+            let (package, fetched) = match event {
+                ProgressEvent::Fetched { package } => (package, true),
+                ProgressEvent::FoundInStore { package } => (package, false),
+                _ => continue,
+            };
+            reports.entry(package.to_string()).or_default().push(fetched);
+        }
+        let gets = run.tarball_gets();
+        let served = |package: &str| {
+            gets.iter().any(|(id, gets)| id.to_string() == package && gets.iter().any(|get| get.completed))
+        };
+        for (package, reports) in reports {
+            if reports.len() > 1 {
+                let sentence = format!("{package} was reported {} times", reports.len());
+                return Err(Violation::of(package, sentence));
+            }
+            // A download whose task the scenario struck may have left its files in the store for its successor.
+            let struck = run.scenario.leaders.keys().any(|id| id.to_string() == package);
+            if reports[0] != served(&package) && !struck {
+                let (said, was) = if reports[0] { ("fetched", "not served") } else { ("found in the store", "served") };
+                let sentence = format!("{package} was reported as {said}, and the registry's log says it was {was}");
+                return Err(Violation::of(package, sentence));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracles::testing::{check, good_run};
+    use installer::package::PackageId;
+
+    #[test]
+    fn twice_or_falsely_is_wrong() {
+        let mut run = good_run();
+        assert!(check(&TruthfulProgress, &run).is_ok());
+        let found = ProgressEvent::FoundInStore { package: PackageId::new("a", "1.0.0") };
+        run.progress.push(found.clone());
+        assert!(check(&TruthfulProgress, &run).unwrap_err().sentence.contains("2 times"));
+        run.progress = vec![found];
+        assert!(check(&TruthfulProgress, &run).unwrap_err().sentence.contains("was served"));
+    }
+}

@@ -1,0 +1,61 @@
+//! O9: nothing is left after the install: no task, no slot, no temporary file, no request.
+
+use super::{Oracle, Reference, Violation};
+use crate::observation::{Observation, Outcome};
+
+/// See the module.
+pub struct NothingLeft;
+
+impl Oracle for NothingLeft {
+    fn id(&self) -> &'static str {
+        "O9"
+    }
+
+    fn demand(&self) -> &'static str {
+        "after the install no task, slot, temporary file or request is left"
+    }
+
+    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+        if matches!(run.outcome, Outcome::Hung(_)) {
+            return Ok(());
+        }
+        if let Some(task) = run.leftover_tasks.first() {
+            return Err(Violation::new(format!("the task {task} still runs after the install has returned")));
+        }
+        if let Some(file) = run.leftover_files.first() {
+            return Err(Violation::new(format!("the temporary file {file} is left")));
+        }
+        if let Some(late) = run.gets.iter().find(|get| get.started_us > run.returned_us) {
+            return Err(Violation::new(format!("{} was asked for after the install had returned", late.path)));
+        }
+        match &run.outcome {
+            Outcome::Installed(residue) if residue.slots_in_progress > 0 => {
+                Err(Violation::new(format!("{} slots are still in progress", residue.slots_in_progress)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracles::testing::{check, get, good_run};
+    use installer::install::Residue;
+
+    #[test]
+    fn each_kind_of_leftover_is_noticed() {
+        assert!(check(&NothingLeft, &good_run()).is_ok());
+        let broken: [fn(&mut Observation); 4] = [
+            |run| run.leftover_tasks.push("prefetch a@1.0.0".to_owned()),
+            |run| run.leftover_files.push("v1/tmp/1".to_owned()),
+            |run| run.gets.push(get(10_000, 11_000)),
+            |run| run.outcome = Outcome::Installed(Residue { slots_in_progress: 1, ..Residue::default() }),
+        ];
+        for breaks in broken {
+            let mut run = good_run();
+            breaks(&mut run);
+            assert!(check(&NothingLeft, &run).is_err());
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! O12: there is no barrier. A cold package waits for its own tarball only, a warm one for none.
+//!
+//! Seen from two sides: no task of the cold batch says that it waits for another package's download; and each package is
+//! in node_modules soon after it could be, however slow the others are.
+
+use super::{Oracle, Reference, Violation};
+use crate::observation::Observation;
+use crate::trace::What;
+use installer::lockfile::package_key;
+use installer::rt::Event;
+use std::collections::BTreeMap;
+
+/// How long after its bytes were served, or after the partition, a package may appear: more than every delay at
+/// interleaving points on its way together.
+const SLACK_US: u64 = 1_500_000;
+
+/// See the module.
+pub struct NoBarrier;
+
+impl Oracle for NoBarrier {
+    fn id(&self) -> &'static str {
+        "O12"
+    }
+
+    fn demand(&self) -> &'static str {
+        "a cold package waits for its own tarball only, and a warm one for none"
+    }
+
+    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+        waits_for_its_own(run)?;
+        appears_in_time(run)
+    }
+}
+
+fn waits_for_its_own(run: &Observation) -> Result<(), Violation> {
+    for entry in &run.trace {
+        let What::Told(Event::Wait { key }) = &entry.what else { continue };
+        let Some(dep_path) = entry.task.strip_prefix("cold ") else { continue };
+        let package = package_key(dep_path);
+        let own = run
+            .gets
+            .iter()
+            .any(|get| key.contains(&get.path) && get.tarball.as_ref().is_some_and(|id| id.to_string() == package));
+        let others = run.gets.iter().any(|get| key.contains(&get.path));
+        if others && !own {
+            let url = key.split('#').next().unwrap_or(key);
+            return Err(Violation::of(
+                package,
+                format!("{} waits for {url}, which is not its own tarball", entry.task),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn appears_in_time(run: &Observation) -> Result<(), Violation> {
+    let mut partition_us = None;
+    let mut imports: BTreeMap<&str, u64> = BTreeMap::new();
+    for entry in &run.trace {
+        match &entry.what {
+            What::Told(Event::Partition { .. }) => partition_us = Some(entry.at_us),
+            What::Told(Event::Import { package }) => drop(imports.insert(package, entry.at_us)),
+            _ => {}
+        }
+    }
+    let Some(partition_us) = partition_us else { return Ok(()) };
+    let gets = run.tarball_gets();
+    for (dep_path, imported_us) in imports {
+        let own = gets.iter().find(|(id, _)| id.to_string() == package_key(dep_path)).map(|(_, gets)| gets);
+        let served_us = own.and_then(|gets| gets.iter().filter_map(|get| get.ended_us).max()).unwrap_or(0);
+        let possible_us = served_us.max(partition_us);
+        if imported_us > possible_us + SLACK_US {
+            let late_ms = (imported_us - possible_us) / 1000;
+            let sentence = format!("{dep_path} was put in place {late_ms} ms after its own tarball had arrived");
+            return Err(Violation::of(dep_path, sentence));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracles::testing::{check, good_run};
+    use crate::trace::TraceEntry;
+
+    fn told(at_us: u64, task: &str, event: Event) -> TraceEntry {
+        TraceEntry { at_us, task: task.into(), what: What::Told(event) }
+    }
+
+    #[test]
+    fn waiting_for_somebody_elses_tarball_is_a_barrier() {
+        let mut run = good_run();
+        let key = "http://10.0.0.1/a/-/a-1.0.0.tgz#sha512-x".to_owned();
+        run.trace = vec![told(0, "cold a@1.0.0", Event::Wait { key: key.clone() })];
+        assert!(check(&NoBarrier, &run).is_ok());
+        run.trace = vec![told(0, "cold b@1.0.0", Event::Wait { key })];
+        assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("not its own"));
+    }
+
+    #[test]
+    fn appearing_late_is_a_barrier() {
+        let mut run = good_run();
+        let import = |at_us| told(at_us, "cold a@1.0.0", Event::Import { package: "a@1.0.0".to_owned() });
+        let partition = told(1_500, "install", Event::Partition { warm: 0, cold: 1 });
+        run.trace = vec![partition.clone(), import(20_000)];
+        assert!(check(&NoBarrier, &run).is_ok());
+        run.trace = vec![partition, import(5_000_000)];
+        assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("4998 ms after"));
+    }
+}

@@ -1,0 +1,106 @@
+//! What a scenario needs before its runs: published packages, and a disk with its package.json, store and lockfile.
+//!
+//! A warm store and a lockfile are made by the real installer, in a run of its own under a plain schedule.
+
+use crate::bugs::Coordination;
+use crate::disk::{Image, ModelDisk};
+use crate::observation::Outcome;
+use crate::registry::{Published, publish};
+use crate::run::{PROJECT_DIR, RunPlan, run};
+use crate::scenario::{Install, Scenario, ScenarioError, Store};
+use crate::schedule::Branch;
+use crate::strategy::Strategy;
+use installer::lockfile;
+use installer::rt::Point;
+use installer::rt::simulated::Disk;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A scenario that is ready to run.
+pub struct Prepared {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// What its registry serves.
+    pub published: Arc<Published>,
+    /// The disk that each run begins with.
+    pub image: Image,
+}
+
+/// Prepares a scenario.
+///
+/// # Errors
+/// When its own packages cannot be installed even with nothing going wrong.
+pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
+    let scenario = Arc::new(scenario);
+    let published = Arc::new(publish(&scenario));
+    let mut disk = Image::default();
+    let everything = &scenario.dependencies;
+    let warm = match &scenario.store {
+        Store::Cold => None,
+        Store::Warm => Some(everything),
+        Store::WarmFor(dependencies) => Some(dependencies),
+    };
+    if let Some(dependencies) = warm {
+        disk = install_plainly(&scenario, &published, &disk, dependencies)?.0;
+    }
+    let mut lockfile = None;
+    if scenario.install == Install::Frozen {
+        lockfile = install_plainly(&scenario, &published, &Image::default(), everything)?.1;
+    }
+    let disk = project_on(&disk, everything, lockfile.as_deref());
+    Ok(Arc::new(Prepared { scenario, published, image: disk }))
+}
+
+/// A disk whose project is as new: package.json, perhaps a lockfile, and no node_modules.
+fn project_on(image: &Image, dependencies: &BTreeMap<String, String>, lockfile: Option<&[u8]>) -> Image {
+    let disk = ModelDisk::new(image);
+    let dir = Path::new(PROJECT_DIR);
+    let _ = disk.remove_dir_all(dir);
+    disk.put(&dir.join("package.json"), json!({ "dependencies": dependencies }).to_string().as_bytes());
+    if let Some(lockfile) = lockfile {
+        disk.put(&dir.join(lockfile::FILE_NAME), lockfile);
+    }
+    disk.image()
+}
+
+/// The disk, and the lockfile on it, after an install in which nothing goes wrong.
+fn install_plainly(
+    scenario: &Scenario,
+    published: &Arc<Published>,
+    image: &Image,
+    dependencies: &BTreeMap<String, String>,
+) -> Result<(Image, Option<Vec<u8>>), ScenarioError> {
+    let mut plain = scenario.clone();
+    plain.install = Install::Fresh;
+    plain.commit_lag_ms = 0;
+    plain.network = Default::default();
+    plain.leaders.clear();
+    let prepared = Prepared {
+        scenario: Arc::new(plain),
+        published: published.clone(),
+        image: project_on(image, dependencies, None),
+    };
+    let plan = RunPlan { prepared: Arc::new(prepared), coordination: Coordination::Shared, seed: 0 };
+    let run = run(plan, || Box::new(InOrder));
+    if let Outcome::Installed(_) = run.observation.outcome {
+        let lockfile = ModelDisk::new(&run.image).read(&PathBuf::from(PROJECT_DIR).join(lockfile::FILE_NAME)).ok();
+        return Ok((run.image, lockfile));
+    }
+    let message = format!("its packages cannot be installed: {:?}", run.observation.outcome);
+    Err(ScenarioError::Inconsistent { name: scenario.name.clone(), message })
+}
+
+/// Always the oldest task, and always on.
+struct InOrder;
+
+impl Strategy for InOrder {
+    fn pick(&mut self, _ready: &[&str]) -> usize {
+        0
+    }
+
+    fn branch(&mut self, _task: &str, _point: Point) -> Branch {
+        Branch::Continue
+    }
+}

@@ -1,0 +1,85 @@
+//! Real packuments and real tarballs for a scenario's packages. A pure function of the scenario.
+
+use super::URL;
+use crate::scenario::{Package, Scenario, VersionedName};
+use base64::Engine as _;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256, Sha512};
+use std::collections::BTreeMap;
+
+/// What the registry serves.
+#[derive(Debug, Clone, Default)]
+pub struct Published {
+    /// Path of a packument → its JSON.
+    pub packuments: BTreeMap<String, Bytes>,
+    /// Path of a tarball → whose it is, and its bytes.
+    pub tarballs: BTreeMap<String, (VersionedName, Bytes)>,
+}
+
+/// Publishes a scenario's packages.
+pub fn publish(scenario: &Scenario) -> Published {
+    let mut published = Published::default();
+    let mut versions: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
+    for (id, package) in &scenario.packages {
+        let tarball = tarball(id, package);
+        let path = tarball_path(id);
+        let mut version = manifest(id, package);
+        let digest = base64::engine::general_purpose::STANDARD.encode(Sha512::digest(&tarball));
+        version["dist"] = json!({ "tarball": format!("{URL}{}", &path[1..]), "integrity": format!("sha512-{digest}") });
+        versions.entry(&id.0.name).or_default().insert(&id.0.version, version);
+        published.tarballs.insert(path, (id.clone(), tarball));
+    }
+    for (name, versions) in versions {
+        let latest = versions.keys().next_back().expect("a package has a version");
+        let packument = json!({ "name": name, "dist-tags": { "latest": latest }, "versions": versions });
+        published.packuments.insert(format!("/{name}"), Bytes::from(packument.to_string()));
+    }
+    published
+}
+
+fn tarball_path(id: &VersionedName) -> String {
+    let (name, version) = (&id.0.name, &id.0.version);
+    let base = name.rsplit('/').next().unwrap_or(name);
+    format!("/{name}/-/{base}-{version}.tgz")
+}
+
+fn manifest(id: &VersionedName, package: &Package) -> Value {
+    let mut manifest = json!({ "name": id.0.name, "version": id.0.version });
+    let maps = [
+        ("dependencies", &package.dependencies),
+        ("optionalDependencies", &package.optional_dependencies),
+        ("peerDependencies", &package.peer_dependencies),
+    ];
+    for (field, map) in maps {
+        if !map.is_empty() {
+            manifest[field] = json!(map);
+        }
+    }
+    if !package.os.is_empty() {
+        manifest["os"] = json!(package.os);
+    }
+    manifest
+}
+
+fn tarball(id: &VersionedName, package: &Package) -> Bytes {
+    let mut content = vec![0; package.size_bytes];
+    // Bytes that do not compress, the same ones for the same package in every process.
+    let seed: [u8; 32] = Sha256::digest(id.to_string()).into();
+    ChaCha8Rng::from_seed(seed).fill_bytes(&mut content);
+    let files =
+        [("package/package.json", manifest(id, package).to_string().into_bytes()), ("package/index.js", content)];
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, bytes.as_slice()).expect("writing to memory succeeds");
+    }
+    let gzip = archive.into_inner().expect("writing to memory succeeds");
+    Bytes::from(gzip.finish().expect("writing to memory succeeds"))
+}

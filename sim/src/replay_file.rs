@@ -1,0 +1,107 @@
+//! The file that a failure leaves behind: all that is needed to do the run again, as JSON.
+
+use crate::bugs::Coordination;
+use crate::explore::Failure;
+use crate::scenario::Scenario;
+use crate::schedule::Decision;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The version of this format.
+const FORMAT: u32 = 1;
+
+/// See the module.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayFile {
+    /// The format's version.
+    pub format: u32,
+    /// The oracle that failed.
+    pub oracle: String,
+    /// What is wrong, in one sentence.
+    pub sentence: String,
+    /// What it is about: `name@version`.
+    pub subject: Option<String>,
+    /// The coordination.
+    pub coordination: Coordination,
+    /// The run's seed: latencies and the like.
+    pub seed: u64,
+    /// The scenario, whole.
+    pub scenario: serde_json::Value,
+    /// Every decision of the schedule.
+    pub decisions: Vec<Decision>,
+}
+
+/// A replay file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayFileError {
+    /// It cannot be read or written.
+    #[error("cannot open {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is no replay file.
+    #[error("{} is not a replay file: {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// It is of another format.
+    #[error("{} has format {format}; this simulator reads format {FORMAT}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+}
+
+impl ReplayFile {
+    /// What it takes to do this failure again.
+    pub fn new(scenario: &Scenario, coordination: Coordination, failure: &Failure) -> Self {
+        ReplayFile {
+            format: FORMAT,
+            oracle: failure.oracle.id().to_owned(),
+            sentence: failure.violation.sentence.clone(),
+            subject: failure.violation.subject.clone(),
+            coordination,
+            seed: failure.seed,
+            scenario: serde_json::to_value(scenario).expect("a scenario is plain data"),
+            decisions: failure.run.decisions.clone(),
+        }
+    }
+
+    /// Reads a replay file.
+    ///
+    /// # Errors
+    /// [`ReplayFileError`].
+    pub fn read(path: &Path) -> Result<Self, ReplayFileError> {
+        let io = |source| ReplayFileError::Io { path: path.to_owned(), source };
+        let malformed = |source| ReplayFileError::Malformed { path: path.to_owned(), source };
+        let text = std::fs::read_to_string(path).map_err(io)?;
+        let file: ReplayFile = serde_json::from_str(&text).map_err(malformed)?;
+        if file.format != FORMAT {
+            return Err(ReplayFileError::Format { path: path.to_owned(), format: file.format });
+        }
+        Ok(file)
+    }
+
+    /// Writes it, creating directories.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn write(&self, path: &Path) -> Result<(), ReplayFileError> {
+        let io = |source| ReplayFileError::Io { path: path.to_owned(), source };
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).map_err(io)?;
+        }
+        let text = serde_json::to_string_pretty(self).expect("a replay file is plain data");
+        std::fs::write(path, text + "\n").map_err(io)
+    }
+}

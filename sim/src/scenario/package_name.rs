@@ -1,0 +1,31 @@
+//! `name@version`, as scenarios write it.
+
+use installer::package::PackageId;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+
+/// A package and its version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionedName(pub PackageId);
+
+impl fmt::Display for VersionedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for VersionedName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for VersionedName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.rfind('@') {
+            Some(at) if at > 0 => Ok(VersionedName(PackageId::new(&text[..at], &text[at + 1..]))),
+            _ => Err(de::Error::custom(format!("{text:?} is not of the form name@version"))),
+        }
+    }
+}
