@@ -1,46 +1,87 @@
-//! Commands: `node_modules/.bin/<command>`, a small shell script that starts the right program on the right file.
+//! Commands: `.bin/<command>`, a small shell script that starts the right program on the right file.
+//!
+//! As in pnpm, the project has the commands of its own dependencies, each package those of its, and the hoisted packages
+//! have theirs beside them.
 //!
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
 //! script can say where hoisted packages are (`NODE_PATH`).
 
 use super::link::{LinkError, LinkPlan, relative_path};
 use super::{InstalledPackages, Layout};
-use crate::lockfile::DepPath;
+use crate::lockfile::{self, DepPath};
 use crate::rt::{self, FileKind};
+use deno_semver::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// One command of the project.
+/// One command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bin {
     /// The script: `node_modules/.bin/tsc`.
     pub path: PathBuf,
-    /// The file that it starts, through the project's link: `node_modules/typescript/bin/tsc`.
+    /// The file that it starts: `node_modules/typescript/bin/tsc`.
     pub target: PathBuf,
     /// Where packages can be found that the file's own package does not name, nearest first.
     pub node_path: Vec<PathBuf>,
 }
 
-/// Decides the project's commands. Pure. Where two direct dependencies have a command of one name, it belongs to the
-/// package of that name, else to the first in the alphabet.
+/// Decides all commands. Pure.
 pub fn plan(links: &LinkPlan, installed: &InstalledPackages, layout: &Layout) -> Vec<Bin> {
-    let mut owners: BTreeMap<&str, (&str, &DepPath, &str)> = BTreeMap::new();
-    for (name, dep_path) in &links.direct {
+    let mut bins = Vec::new();
+    for (modules_dir, names) in [(&layout.modules_dir, &links.direct), (&layout.hoisted_modules_dir(), &links.hoisted)]
+    {
+        let provided = names.iter().map(|(name, dep_path)| (dep_path, modules_dir.join(name)));
+        bins.extend(commands(modules_dir, provided, installed, layout));
+    }
+    for (dep_path, dependencies) in &links.snapshots {
+        let provided = dependencies.values().map(|dep_path| (dep_path, layout.package_dir(dep_path)));
+        bins.extend(commands(&layout.own_modules_dir(dep_path), provided, installed, layout));
+    }
+    bins
+}
+
+/// The commands in one `.bin`, of these packages and where each of them is.
+fn commands<'a>(
+    modules_dir: &Path,
+    packages: impl Iterator<Item = (&'a DepPath, PathBuf)>,
+    installed: &InstalledPackages,
+    layout: &Layout,
+) -> Vec<Bin> {
+    let mut owners: BTreeMap<&str, (Claim<'_>, Bin)> = BTreeMap::new();
+    for (dep_path, dir) in packages {
         let Some(row) = installed.get(dep_path) else { continue };
         for (command, path) in &row.manifest.bin {
-            let owner = (name.as_str(), dep_path, path.as_str());
-            let first = owners.entry(command).or_insert(owner);
-            if first.0 != command && name == command {
-                *first = owner;
+            let claim = Claim::new(command, dep_path);
+            if owners.get(command.as_str()).is_none_or(|(there, _)| *there < claim) {
+                let node_path = vec![
+                    layout.own_modules_dir(dep_path),
+                    layout.snapshot_modules_dir(dep_path),
+                    layout.hoisted_modules_dir(),
+                ];
+                let bin = Bin { path: modules_dir.join(".bin").join(command), target: dir.join(path), node_path };
+                owners.insert(command, (claim, bin));
             }
         }
     }
-    let bin = |(command, (name, dep_path, path)): (&str, (&str, &DepPath, &str))| Bin {
-        path: layout.modules_dir.join(".bin").join(command),
-        target: layout.modules_dir.join(name).join(path),
-        node_path: vec![layout.snapshot_modules_dir(dep_path), layout.hoisted_modules_dir()],
-    };
-    owners.into_iter().map(bin).collect()
+    owners.into_values().map(|(_, bin)| bin).collect()
+}
+
+/// How strong a package's claim to a command is, where several have one of that name: pnpm's order.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Claim<'a> {
+    /// The command is called like the package.
+    own_name: bool,
+    /// The last in the alphabet wins.
+    package: &'a str,
+    /// Then the newest.
+    version: Option<Version>,
+}
+
+impl<'a> Claim<'a> {
+    fn new(command: &str, dep_path: &'a str) -> Self {
+        let (package, version) = lockfile::name_and_version(dep_path).unwrap_or((dep_path, ""));
+        Claim { own_name: command == package, package, version: Version::parse_from_npm(version).ok() }
+    }
 }
 
 /// Writes one command, whole or not at all; one that is right already is left alone.
@@ -143,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_belongs_to_the_package_of_its_name() {
+    fn a_command_belongs_to_the_package_of_its_name_else_to_the_last() {
         let row = |commands: &[&str]| {
             let bin = commands.iter().map(|command| (command.to_string(), "cli.js".to_owned())).collect();
             Arc::new(PackageRow { manifest: BundledManifest { bin, ..Default::default() }, ..Default::default() })
@@ -154,7 +195,7 @@ mod tests {
         let installed = rows.map(|(dep_path, row)| (dep_path.to_owned(), row)).into();
         let bins = plan(&links, &installed, &Layout::new(Path::new("/p")));
         let targets: Vec<_> = bins.iter().map(|bin| bin.target.to_str().unwrap()).collect();
-        assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/a/cli.js"]);
+        assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/b/cli.js"]);
     }
 
     #[cfg(unix)]

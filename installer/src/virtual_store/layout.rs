@@ -39,6 +39,11 @@ impl Layout {
         self.snapshot_modules_dir(dep_path).join(name)
     }
 
+    /// The node_modules inside a snapshot's own files: what it bundles, and the commands of its dependencies.
+    pub fn own_modules_dir(&self, dep_path: &str) -> PathBuf {
+        self.package_dir(dep_path).join("node_modules")
+    }
+
     /// Where packages can be found that nobody named: `node_modules/.pnpm/node_modules`.
     pub fn hoisted_modules_dir(&self) -> PathBuf {
         self.virtual_store_dir.join("node_modules")

@@ -26,6 +26,8 @@ pub struct LinkPlan {
     pub direct: BTreeMap<String, DepPath>,
     /// Name under node_modules/.pnpm/node_modules → snapshot.
     pub hoisted: BTreeMap<String, DepPath>,
+    /// Installed snapshot → its dependencies: name beside it → snapshot.
+    pub snapshots: BTreeMap<DepPath, BTreeMap<String, DepPath>>,
     /// Every link, in a fixed order.
     pub links: Vec<Link>,
 }
@@ -44,27 +46,26 @@ pub struct LinkError {
 /// Decides every link. Pure.
 pub fn plan(lockfile: &Lockfile, installed: &InstalledPackages, layout: &Layout, include: IncludeKinds) -> LinkPlan {
     let direct = direct_dependencies(lockfile, installed, include);
-    let hoisted = hoisted(lockfile, installed, &direct);
+    let snapshots: BTreeMap<_, _> =
+        installed.keys().map(|dep_path| (dep_path.clone(), dependencies(lockfile, installed, dep_path))).collect();
+    let hoisted = hoisted(&snapshots, &direct);
     let mut links = Vec::new();
-    for dep_path in installed.keys() {
-        let modules = layout.snapshot_modules_dir(dep_path);
-        let own = layout.package_dir(dep_path);
-        for (alias, target) in dependencies(lockfile, installed, dep_path) {
-            let link = Link { path: modules.join(alias), target: layout.package_dir(&target) };
-            // A package that depends on itself is there already.
-            if link.path != own {
-                links.push(link);
-            }
-        }
+    for (dep_path, dependencies) in &snapshots {
+        let (modules_dir, own) = (layout.snapshot_modules_dir(dep_path), layout.package_dir(dep_path));
+        // A package that depends on itself is there already.
+        links.extend(links_into(&modules_dir, dependencies, layout).filter(|link| link.path != own));
     }
-    let link_into = |dir: PathBuf, names: &BTreeMap<String, DepPath>| {
-        let link =
-            |(name, dep_path): (&String, &DepPath)| Link { path: dir.join(name), target: layout.package_dir(dep_path) };
-        names.iter().map(link).collect::<Vec<_>>()
-    };
-    links.extend(link_into(layout.hoisted_modules_dir(), &hoisted));
-    links.extend(link_into(layout.modules_dir.clone(), &direct));
-    LinkPlan { direct, hoisted, links }
+    links.extend(links_into(&layout.hoisted_modules_dir(), &hoisted, layout));
+    links.extend(links_into(&layout.modules_dir, &direct, layout));
+    LinkPlan { direct, hoisted, snapshots, links }
+}
+
+fn links_into<'a>(
+    dir: &'a Path,
+    names: &'a BTreeMap<String, DepPath>,
+    layout: &'a Layout,
+) -> impl Iterator<Item = Link> + 'a {
+    names.iter().map(|(name, dep_path)| Link { path: dir.join(name), target: layout.package_dir(dep_path) })
 }
 
 fn direct_dependencies(
@@ -83,24 +84,21 @@ fn direct_dependencies(
 }
 
 /// A snapshot's dependencies that are installed: name under node_modules → snapshot.
-fn dependencies<'a>(
-    lockfile: &'a Lockfile,
-    installed: &'a InstalledPackages,
-    dep_path: &str,
-) -> impl Iterator<Item = (&'a String, DepPath)> {
-    let snapshot = lockfile.snapshots.get(dep_path);
-    let both = |snapshot: &'a Snapshot| snapshot.dependencies.iter().chain(&snapshot.optional_dependencies);
-    let references = snapshot.into_iter().flat_map(both);
+fn dependencies(lockfile: &Lockfile, installed: &InstalledPackages, dep_path: &str) -> BTreeMap<String, DepPath> {
+    let Some(Snapshot { dependencies, optional_dependencies, .. }) = lockfile.snapshots.get(dep_path) else {
+        return BTreeMap::new();
+    };
+    let references = dependencies.iter().chain(optional_dependencies);
     references
-        .map(|(alias, reference)| (alias, dep_path_of(alias, reference)))
+        .map(|(alias, reference)| (alias.clone(), dep_path_of(alias, reference)))
         .filter(|(_, dep_path)| installed.contains_key(dep_path))
+        .collect()
 }
 
 /// What packages can find without naming it: for each name, the snapshot nearest to the project, by dep path where
 /// several are equally near; never a name that the project itself asks for. As pnpm hoists with the pattern `*`.
 fn hoisted(
-    lockfile: &Lockfile,
-    installed: &InstalledPackages,
+    snapshots: &BTreeMap<DepPath, BTreeMap<String, DepPath>>,
     direct: &BTreeMap<String, DepPath>,
 ) -> BTreeMap<String, DepPath> {
     let mut hoisted = BTreeMap::new();
@@ -109,12 +107,12 @@ fn hoisted(
     while !level.is_empty() {
         let mut next_level = BTreeSet::new();
         for parent in &level {
-            for (alias, dep_path) in dependencies(lockfile, installed, parent) {
+            for (alias, dep_path) in snapshots.get(parent).into_iter().flatten() {
                 if !direct.contains_key(alias) && !hoisted.contains_key(alias) {
                     hoisted.insert(alias.clone(), dep_path.clone());
                 }
                 if seen.insert(dep_path.clone()) {
-                    next_level.insert(dep_path);
+                    next_level.insert(dep_path.clone());
                 }
             }
         }

@@ -19,72 +19,99 @@ pub struct PrunePlan {
 
 /// Compares node_modules with what is wanted. Reads directories, changes nothing.
 pub fn plan(layout: &Layout, links: &LinkPlan, bins: &[Bin], installed: &InstalledPackages) -> PrunePlan {
-    let mut plan = PrunePlan::default();
-    let direct = links.direct.keys().map(String::as_str).collect();
-    plan.unwanted_links(&layout.modules_dir, &direct);
-    let hoisted = links.hoisted.keys().map(String::as_str).collect();
-    plan.unwanted_links(&layout.hoisted_modules_dir(), &hoisted);
-    plan.unwanted_bins(&layout.modules_dir.join(".bin"), bins);
-    plan.unwanted_snapshots(layout, installed);
-    plan
+    let links = links.links.iter().map(|link| link.path.as_path());
+    let wanted = links.chain(bins.iter().map(|bin| bin.path.as_path())).collect();
+    let mut sweep = Sweep { layout, wanted, plan: PrunePlan::default() };
+    sweep.modules(&layout.modules_dir);
+    let hoisted_modules_dir = layout.hoisted_modules_dir();
+    if sweep.modules(&hoisted_modules_dir) == Left::Nothing {
+        sweep.plan.directories.push(hoisted_modules_dir);
+    }
+    sweep.snapshots(installed);
+    sweep.plan
 }
 
-impl PrunePlan {
-    /// Links into the virtual store under names that nobody asked for.
-    fn unwanted_links(&mut self, modules_dir: &Path, wanted: &BTreeSet<&str>) {
+/// Walks through what is there.
+struct Sweep<'a> {
+    layout: &'a Layout,
+    /// Every link and command that is wanted.
+    wanted: BTreeSet<&'a Path>,
+    plan: PrunePlan,
+}
+
+/// What a directory holds once the plan is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    Something,
+}
+
+impl Sweep<'_> {
+    /// A node_modules: links and commands nobody wants, and what an interrupted import left behind.
+    fn modules(&mut self, modules_dir: &Path) -> Left {
+        let mut left = Left::Nothing;
         for name in names_in(modules_dir) {
             let path = modules_dir.join(&name);
-            if name.starts_with('@') {
-                for inner in names_in(&path) {
-                    self.unwanted_link(path.join(&inner), &format!("{name}/{inner}"), wanted);
-                }
+            let is_empty_directory = if name == ".bin" {
+                self.commands(&path) == Left::Nothing
+            } else if name.starts_with('@') && is(&path, FileKind::Directory) {
+                self.modules(&path) == Left::Nothing
             } else {
-                self.unwanted_link(path, &name, wanted);
+                name.starts_with(TEMPORARY_PREFIX)
+            };
+            if is_empty_directory {
+                self.plan.directories.push(path);
+            } else if self.is_unwanted_link(&path) {
+                self.plan.files.push(path);
+            } else {
+                left = Left::Something;
+            }
+        }
+        left
+    }
+
+    /// A `.bin`, all of which is ours.
+    fn commands(&mut self, dir: &Path) -> Left {
+        let mut left = Left::Nothing;
+        for path in names_in(dir).into_iter().map(|name| dir.join(name)) {
+            if self.wanted.contains(path.as_path()) {
+                left = Left::Something;
+            } else {
+                self.plan.files.push(path);
+            }
+        }
+        left
+    }
+
+    fn snapshots(&mut self, installed: &InstalledPackages) {
+        let kept: BTreeSet<String> = installed.keys().map(|dep_path| dep_path_to_filename(dep_path)).collect();
+        for name in names_in(&self.layout.virtual_store_dir) {
+            let dir = self.layout.virtual_store_dir.join(&name);
+            if name == "node_modules" || !is(&dir, FileKind::Directory) {
+                continue;
+            }
+            if kept.contains(&name) {
+                self.modules(&dir.join("node_modules"));
+            } else {
+                self.plan.directories.push(dir);
             }
         }
     }
 
-    fn unwanted_link(&mut self, path: PathBuf, name: &str, wanted: &BTreeSet<&str>) {
-        let is_ours = || {
-            let target = rt::fs::read_link(&path).unwrap_or_default();
-            let mut parents = target.components().map(|component| component.as_os_str());
-            parents.any(|component| component == ".pnpm") || target.starts_with("..")
+    /// A link that nobody wants, and that an installer made: it is in the virtual store or leads there.
+    fn is_unwanted_link(&self, path: &Path) -> bool {
+        let leads_there = || {
+            let target = rt::fs::read_link(path).unwrap_or_default();
+            target.components().any(|component| component.as_os_str() == ".pnpm")
         };
-        if !wanted.contains(name) && rt::fs::kind(&path).is_ok_and(|kind| kind == FileKind::Symlink) && is_ours() {
-            self.files.push(path);
-        }
+        !self.wanted.contains(path)
+            && is(path, FileKind::Symlink)
+            && (path.starts_with(&self.layout.virtual_store_dir) || leads_there())
     }
+}
 
-    fn unwanted_bins(&mut self, dir: &Path, bins: &[Bin]) {
-        let wanted: BTreeSet<&Path> = bins.iter().map(|bin| bin.path.as_path()).collect();
-        let there = names_in(dir).into_iter().map(|name| dir.join(name));
-        self.files.extend(there.filter(|path| !wanted.contains(path.as_path())));
-    }
-
-    fn unwanted_snapshots(&mut self, layout: &Layout, installed: &InstalledPackages) {
-        let wanted: BTreeSet<String> = installed.keys().map(|dep_path| dep_path_to_filename(dep_path)).collect();
-        for name in names_in(&layout.virtual_store_dir) {
-            let dir = layout.virtual_store_dir.join(&name);
-            if name == "node_modules" || !rt::fs::kind(&dir).is_ok_and(|kind| kind == FileKind::Directory) {
-                continue;
-            }
-            if !wanted.contains(&name) {
-                self.directories.push(dir);
-                continue;
-            }
-            let modules = dir.join("node_modules");
-            for name in names_in(&modules) {
-                let inner = modules.join(&name);
-                let scoped = if name.starts_with('@') { names_in(&inner) } else { Vec::new() };
-                let places = scoped.into_iter().map(|name| (inner.join(&name), name));
-                for (path, name) in places.chain([(inner.clone(), name.clone())]) {
-                    if name.starts_with(TEMPORARY_PREFIX) {
-                        self.directories.push(path);
-                    }
-                }
-            }
-        }
-    }
+fn is(path: &Path, kind: FileKind) -> bool {
+    rt::fs::kind(path).is_ok_and(|there| there == kind)
 }
 
 /// Removes what the plan names. What is gone already is no error.
@@ -114,6 +141,7 @@ fn names_in(dir: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::virtual_store::link::Link;
     use std::fs;
     use std::sync::Arc;
 
@@ -131,17 +159,25 @@ mod tests {
         fs::write(layout.modules_dir.join(".bin/old"), "").unwrap();
         rt::fs::symlink(Path::new(".pnpm/a@1.0.0/node_modules/a"), &layout.modules_dir.join("a")).unwrap();
         rt::fs::symlink(Path::new(".pnpm/old@1.0.0/node_modules/old"), &layout.modules_dir.join("old")).unwrap();
-        rt::fs::symlink(Path::new("/elsewhere"), &layout.modules_dir.join("linked-by-hand")).unwrap();
+        rt::fs::symlink(Path::new("../elsewhere"), &layout.modules_dir.join("linked-by-hand")).unwrap();
+        fs::create_dir_all(layout.modules_dir.join("@old")).unwrap();
+        let scoped = layout.modules_dir.join("@old/scoped");
+        rt::fs::symlink(Path::new("../.pnpm/@old+scoped@1.0.0/node_modules/@old/scoped"), &scoped).unwrap();
+        rt::fs::symlink(
+            Path::new("../../old@1.0.0/node_modules/old"),
+            &layout.snapshot_modules_dir("a@1.0.0").join("old"),
+        )
+        .unwrap();
 
-        let links = LinkPlan { direct: [("a".to_owned(), "a@1.0.0".to_owned())].into(), ..LinkPlan::default() };
+        let link = Link { path: layout.modules_dir.join("a"), target: layout.package_dir("a@1.0.0") };
+        let links = LinkPlan { links: vec![link], ..LinkPlan::default() };
         let installed = [("a@1.0.0".to_owned(), Arc::default())].into();
         let pruned = plan(&layout, &links, &[], &installed);
         apply(&pruned).unwrap();
 
         let left = names_in(&layout.modules_dir);
-        assert_eq!(left, [".bin", ".pnpm", "a", "linked-by-hand", "mine"]);
+        assert_eq!(left, [".pnpm", "a", "linked-by-hand", "mine"]);
         assert_eq!(names_in(&layout.virtual_store_dir), ["a@1.0.0"]);
         assert_eq!(names_in(&layout.snapshot_modules_dir("a@1.0.0")), ["a"]);
-        assert!(names_in(&layout.modules_dir.join(".bin")).is_empty());
     }
 }

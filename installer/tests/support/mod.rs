@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex};
 pub struct Answer {
     pub status: u16,
     pub body: Bytes,
+    /// Whether the request is taken and never answered.
+    pub stalls: bool,
 }
 
 /// A running registry; it ends with the value.
@@ -54,9 +56,12 @@ impl LocalRegistry {
                 let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                     let path = request.uri().path().replace("%2f", "/").replace("%2F", "/");
                     *counted.lock().unwrap().entry(path.clone()).or_default() += 1;
-                    let missing = Answer { status: 404, body: Bytes::from_static(b"{}") };
+                    let missing = Answer { status: 404, body: Bytes::from_static(b"{}"), stalls: false };
                     let answer = served.lock().unwrap().get(&path).cloned().unwrap_or(missing);
                     async move {
+                        if answer.stalls {
+                            std::future::pending::<()>().await;
+                        }
                         let response = http::Response::builder().status(answer.status);
                         Ok::<_, Infallible>(response.body(Full::new(answer.body)).unwrap())
                     }
@@ -70,7 +75,14 @@ impl LocalRegistry {
 
     /// Serves `body` under `path`.
     pub fn answer(&self, path: &str, status: u16, body: impl Into<Bytes>) {
-        self.answers.lock().unwrap().insert(path.to_owned(), Answer { status, body: body.into() });
+        let answer = Answer { status, body: body.into(), stalls: false };
+        self.answers.lock().unwrap().insert(path.to_owned(), answer);
+    }
+
+    /// Takes requests for `path` and never answers them.
+    pub fn stall(&self, path: &str) {
+        let answer = Answer { status: 200, body: Bytes::new(), stalls: true };
+        self.answers.lock().unwrap().insert(path.to_owned(), answer);
     }
 
     /// Publishes packages, all versions of a name together.
@@ -98,6 +110,11 @@ impl LocalRegistry {
     pub fn tarball_requests(&self) -> BTreeMap<String, usize> {
         let requests = self.requests.lock().unwrap();
         requests.iter().filter(|(path, _)| path.ends_with(".tgz")).map(|(path, n)| (path.clone(), *n)).collect()
+    }
+
+    /// How often anything was asked for.
+    pub fn requests(&self) -> usize {
+        self.requests.lock().unwrap().values().sum()
     }
 
     /// Forgets what was asked for.
@@ -169,10 +186,13 @@ pub fn project(dir: &Path, manifest: &Value) {
 
 /// Runs the real binary in `dir` against `registry`, with the store beside it and short retries.
 pub fn lockstep(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Output {
-    let store = dir.join("store");
+    command(registry, dir, arguments).output().unwrap()
+}
+
+/// What [`lockstep`] runs.
+pub fn command(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.arg("install").arg("--dir").arg(dir).arg("--registry").arg(&registry.url).arg("--store-dir").arg(store);
-    command.args(arguments);
+    command.arg("install").arg("--dir").arg(dir).arg("--registry").arg(&registry.url).args(arguments);
     for (name, _) in std::env::vars() {
         if name == "CI" || name.to_ascii_lowercase().starts_with("npm_config") {
             command.env_remove(name);
@@ -182,7 +202,8 @@ pub fn lockstep(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Out
     for (name, value) in settings {
         command.env(format!("npm_config_{name}"), value);
     }
-    command.env("HOME", dir).output().unwrap()
+    command.env("npm_config_store_dir", dir.join("store")).env("HOME", dir);
+    command
 }
 
 /// What the binary said, asserting that it succeeded.

@@ -1,0 +1,29 @@
+//! A directory as a value that can be compared.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Every entry below `dir`: its path → the target of a link, the bytes and mode of a file, or that it is a directory.
+pub fn tree(dir: &Path) -> BTreeMap<String, String> {
+    let mut entries = BTreeMap::new();
+    add(dir, "", &mut entries);
+    entries
+}
+
+fn add(dir: &Path, prefix: &str, entries: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let (path, name) = (entry.path(), format!("{prefix}{}", entry.file_name().to_string_lossy()));
+        let kind = entry.file_type().unwrap();
+        let what = if kind.is_symlink() {
+            format!("-> {}", std::fs::read_link(&path).unwrap().display())
+        } else if kind.is_dir() {
+            add(&path, &format!("{name}/"), entries);
+            "a directory".to_owned()
+        } else {
+            let mode = std::fs::metadata(&path).unwrap().permissions();
+            format!("{mode:?} {}", String::from_utf8_lossy(&std::fs::read(&path).unwrap()))
+        };
+        entries.insert(name, what);
+    }
+}
