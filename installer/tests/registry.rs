@@ -2,9 +2,10 @@
 
 mod server;
 
+use bytes::Bytes;
 use installer::config::{Credentials, Proxy, Settings};
 use installer::package::PackageId;
-use installer::registry::{Demand, FetchErrorKind, Phase, RegistryClient};
+use installer::registry::{Demand, FetchError, FetchErrorKind, Phase, RegistryClient};
 use installer::reporter::{ProgressEvent, Reporter};
 use server::{Exchange, Server};
 use std::io::Write;
@@ -36,6 +37,15 @@ impl Events {
     }
 }
 
+async fn tarball(
+    client: &RegistryClient,
+    package: &PackageId,
+    url: &str,
+    demand: &Demand,
+) -> Result<Bytes, FetchError> {
+    client.tarball(package, url, demand)?.bytes().await
+}
+
 /// A client with short waits, and what it stands on.
 struct Bench {
     server: Server,
@@ -62,7 +72,7 @@ impl Bench {
     async fn tarball(&self) -> Result<Vec<u8>, FetchErrorKind> {
         let (client, package) = (self.client(), PackageId::new("left-pad", "1.3.0"));
         let url = client.tarball_url(&package);
-        let result = client.tarball(&package, &url, &Demand::install()).await;
+        let result = tarball(&client, &package, &url, &Demand::install()).await;
         assert_eq!(client.permits_in_use(), 0, "every permit comes back");
         result.map(|bytes| bytes.to_vec()).map_err(|error| error.kind)
     }
@@ -93,7 +103,7 @@ async fn a_503_that_stays_uses_up_the_retries() {
     let bench = Bench::new(|exchange| exchange.status("503 Service Unavailable", &[]));
     let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
     let url = format!("{}left-pad.tgz?token=s3cret", bench.server.url());
-    let error = client.tarball(&package, &url, &Demand::install()).await.unwrap_err();
+    let error = tarball(&client, &package, &url, &Demand::install()).await.unwrap_err();
     assert_eq!((error.attempts, error.is_permanent(), bench.server.requests().len()), (3, false, 3));
     let shown = error.to_string();
     assert!(shown.contains("left-pad.tgz failed 3 times") && shown.contains("503"), "{shown}");
@@ -207,7 +217,7 @@ async fn never_more_requests_than_permits() {
                     return client.packument(&format!("package-{number}")).await.is_ok();
                 }
                 let package = PackageId::new(format!("package-{number}"), "1.0.0");
-                client.tarball(&package, &client.tarball_url(&package), &Demand::prefetch()).await.is_ok()
+                tarball(&client, &package, &client.tarball_url(&package), &Demand::prefetch()).await.is_ok()
             })
         })
         .collect();
@@ -226,7 +236,7 @@ async fn a_download_that_is_cancelled_gives_its_permit_back_and_says_so() {
     });
     let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
     let (url, demand) = (client.tarball_url(&package), Demand::install());
-    let download = client.tarball(&package, &url, &demand);
+    let download = tarball(&client, &package, &url, &demand);
     assert!(tokio::time::timeout(Duration::from_millis(200), download).await.is_err());
     assert_eq!(bench.events.names(), ["started", "ended"]);
     assert_eq!(client.permits_in_use(), 0);
@@ -328,4 +338,19 @@ async fn a_proxy_that_refuses_is_not_asked_again() {
     let failure = bench.tarball().await.unwrap_err();
     assert!(matches!(failure, FetchErrorKind::Connect(_)) && failure.to_string().contains("407"), "{failure}");
     assert_eq!(bench.server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn bytes_that_are_rejected_count_as_an_attempt() {
+    let bench = Bench::new(|exchange| exchange.ok(b"tarball"));
+    let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
+    let mut fetch = client.tarball(&package, &client.tarball_url(&package), &Demand::install()).unwrap();
+    for attempt in 1..=2 {
+        fetch.bytes().await.unwrap();
+        fetch.reject(format!("wrong, {attempt}")).await.unwrap();
+    }
+    fetch.bytes().await.unwrap();
+    let error = fetch.reject("still wrong".to_owned()).await.unwrap_err();
+    assert!(matches!(&error.kind, FetchErrorKind::Rejected { reason } if reason == "still wrong"), "{error}");
+    assert_eq!(client.permits_in_use(), 0);
 }

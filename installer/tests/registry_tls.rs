@@ -52,7 +52,7 @@ async fn tarball(settings: &Settings) -> Result<Vec<u8>, FetchError> {
     let client = RegistryClient::new(settings, Arc::new(SilentReporter)).unwrap();
     let package = PackageId::new("left-pad", "1.3.0");
     let url = client.tarball_url(&package);
-    client.tarball(&package, &url, &Demand::install()).await.map(|bytes| bytes.to_vec())
+    client.tarball(&package, &url, &Demand::install())?.bytes().await.map(|bytes| bytes.to_vec())
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\ntarball";

@@ -123,34 +123,22 @@ impl RegistryClient {
         self.shared.packuments().retain(|_, slot| matches!(slot, PackumentSlot::InFlight(_)));
     }
 
-    /// The bytes of a tarball, as the registry sent them: not verified.
-    ///
-    /// Each call is a download of its own; `package` is what progress is reported for. A permit is held while a request
-    /// is in flight, never while waiting between two.
+    /// A download of a tarball; nothing is asked yet. `package` is what progress is reported for.
     ///
     /// # Errors
-    /// [`FetchError`] once the retries are used up, at once when it is permanent.
-    pub async fn tarball(&self, package: &PackageId, url: &str, demand: &Demand) -> Result<Bytes, FetchError> {
-        let shared = &*self.shared;
+    /// [`FetchError`] when it is no URL to download from, or when this client is offline.
+    pub fn tarball(&self, package: &PackageId, url: &str, demand: &Demand) -> Result<TarballFetch, FetchError> {
         let question = Question {
             url: parse(url).map_err(|kind| FetchError::new(url, 0, kind))?,
             accept: "*/*",
             gzip: false,
             if_none_match: None,
         };
-        if shared.offline {
+        if self.shared.offline {
             return Err(FetchError::new(url, 0, FetchErrorKind::Offline));
         }
-        let shown_url = redact_url(url);
-        let mut attempts = Attempts::new(shared, url);
-        let bytes = loop {
-            match shared.download(&question, &shown_url, package, demand).await {
-                Ok(bytes) => break bytes,
-                Err(failure) => attempts.failed(failure).await?,
-            }
-        };
-        rt::point(Point::BodyComplete).await;
-        Ok(bytes)
+        let attempts = Attempts::new(self.shared.clone(), url);
+        Ok(TarballFetch { question, package: package.clone(), demand: demand.clone(), attempts })
     }
 
     /// The fetch to wait for, or what it came to.
@@ -179,12 +167,49 @@ impl std::fmt::Debug for RegistryClient {
     }
 }
 
+/// One download of one tarball: a single ladder of attempts, whoever finds fault with their outcome.
+#[derive(Debug)]
+pub struct TarballFetch {
+    question: Question,
+    package: PackageId,
+    demand: Demand,
+    attempts: Attempts,
+}
+
+impl TarballFetch {
+    /// The bytes, as the registry sent them: not verified. A permit is held while a request is in flight, never while
+    /// waiting between two.
+    ///
+    /// # Errors
+    /// [`FetchError`] once the attempts are used up, at once when it is permanent.
+    pub async fn bytes(&mut self) -> Result<Bytes, FetchError> {
+        let client = self.attempts.client.clone();
+        let shown_url = redact_url(&self.attempts.url);
+        let bytes = loop {
+            match client.download(&self.question, &shown_url, &self.package, &self.demand).await {
+                Ok(bytes) => break bytes,
+                Err(failure) => self.attempts.failed(failure).await?,
+            }
+        };
+        rt::point(Point::BodyComplete).await;
+        Ok(bytes)
+    }
+
+    /// Says that the bytes are not what they should be, and waits until they may be asked for again.
+    ///
+    /// # Errors
+    /// [`FetchError`] when the attempts are used up.
+    pub async fn reject(&mut self, reason: String) -> Result<(), FetchError> {
+        self.attempts.failed(FetchErrorKind::Rejected { reason }).await
+    }
+}
+
 impl Inner {
     fn packuments(&self) -> MutexGuard<'_, BTreeMap<String, PackumentSlot>> {
         self.packuments.lock().expect("nothing panics while it holds this lock")
     }
 
-    async fn fetch_packument(&self, name: &str) -> Result<Bytes, FetchError> {
+    async fn fetch_packument(self: Arc<Self>, name: &str) -> Result<Bytes, FetchError> {
         let registry = self.registries.registry_for(name);
         let url = packument_url(registry, name).map_err(|kind| FetchError::new(registry.as_str(), 0, kind))?;
         let cached = self.cache.read(url.as_str()).await;
@@ -194,7 +219,7 @@ impl Inner {
         }
         let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
         let question = Question { url: url.clone(), accept: ABBREVIATED, gzip: true, if_none_match: etag };
-        let mut attempts = Attempts::new(self, url.as_str());
+        let mut attempts = Attempts::new(self.clone(), url.as_str());
         loop {
             match self.ask_for_packument(&question, cached.as_ref()).await {
                 Ok(body) => return Ok(body),
@@ -276,15 +301,24 @@ impl Drop for DownloadReport<'_> {
 }
 
 /// The attempts at one URL: counts them, and waits in between.
-struct Attempts<'a> {
-    client: &'a Inner,
-    url: &'a str,
+struct Attempts {
+    client: Arc<Inner>,
+    url: String,
     made: u32,
 }
 
-impl<'a> Attempts<'a> {
-    fn new(client: &'a Inner, url: &'a str) -> Self {
-        Attempts { client, url, made: 0 }
+impl std::fmt::Debug for Attempts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempts")
+            .field("url", &redact_url(&self.url))
+            .field("made", &self.made)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Attempts {
+    fn new(client: Arc<Inner>, url: &str) -> Self {
+        Attempts { client, url: url.to_owned(), made: 0 }
     }
 
     /// Waits until the next attempt may start.
@@ -295,10 +329,10 @@ impl<'a> Attempts<'a> {
         self.made += 1;
         let policy = &self.client.policy;
         let Some(delay) = policy.delay_after(self.made, &failure) else {
-            return Err(FetchError::new(self.url, self.made, failure));
+            return Err(FetchError::new(&self.url, self.made, failure));
         };
         self.client.reporter.report(&ProgressEvent::Retrying {
-            url: redact_url(self.url),
+            url: redact_url(&self.url),
             attempt: self.made,
             attempts_max: policy.attempts_max,
             delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),

@@ -35,6 +35,13 @@ pub enum FetchErrorKind {
         /// What is wrong with it.
         reason: String,
     },
+    /// The whole body arrived, and whoever asked for it cannot use it.
+    #[error("{reason}")]
+    #[diagnostic(code(lockstep::registry::rejected))]
+    Rejected {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// `offline` is set and nothing is cached.
     #[error("this install is offline, and there is no copy on this machine")]
     #[diagnostic(code(lockstep::registry::offline), help("run once without `--offline`"))]
@@ -176,7 +183,8 @@ impl FetchErrorKind {
             FetchErrorKind::Timeout { .. }
             | FetchErrorKind::Broken { .. }
             | FetchErrorKind::Body { .. }
-            | FetchErrorKind::Encoding { .. } => false,
+            | FetchErrorKind::Encoding { .. }
+            | FetchErrorKind::Rejected { .. } => false,
             FetchErrorKind::InvalidUrl { .. }
             | FetchErrorKind::Offline
             | FetchErrorKind::NotFound

@@ -39,6 +39,7 @@ pub(super) struct Transport {
 }
 
 /// What to ask for.
+#[derive(Debug)]
 pub(super) struct Question {
     pub url: Url,
     pub accept: &'static str,

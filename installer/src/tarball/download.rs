@@ -10,6 +10,7 @@ use crate::package::PackageId;
 use crate::registry::{Demand, RegistryClient};
 use crate::rt::{self, Point};
 use crate::store::{PackageRow, RowKey, StoreDir, StoreIndex, StoreIndexWriter};
+use bytes::Bytes;
 use dashmap::DashSet;
 use std::sync::{Arc, OnceLock};
 
@@ -124,22 +125,40 @@ impl TarballRequest {
         if let Some(row) = self.find().await? {
             return Ok(Fetched { row, source: self.downloader.source_of(&self.row_key()) });
         }
-        let fetched = self.downloader.registry.tarball(&self.package, &self.url, &demand).await;
-        let bytes = fetched.map_err(TarballErrorCause::Fetch)?;
-        let (expected, store) = (self.integrity.clone(), self.downloader.store.clone());
-        let extracted = rt::blocking("extract", move || {
-            if let Some(expected) = expected {
-                integrity::verify(&bytes, &expected).map_err(TarballErrorCause::Integrity)?;
-            }
-            extract::extract(&bytes, &store).map_err(TarballErrorCause::Extract)
-        });
-        let row = Arc::new(extracted.await?);
+        let row = Arc::new(self.download(&demand).await?);
         self.downloader.fetched.insert(self.row_key());
         rt::point(Point::FilesWritten).await;
         // A writer that has ended means that the install is over: the files stay, and the row is written another time.
         let _ = self.downloader.writer.queue(self.row_key(), row.clone()).await;
         rt::point(Point::RowQueued).await;
         Ok(Fetched { row, source: Source::Network })
+    }
+
+    /// Bytes that do not hash to what was promised count as a failed attempt: a broken proxy or disk may do better next time.
+    async fn download(&self, demand: &Demand) -> Result<PackageRow, TarballErrorCause> {
+        let fetch = self.downloader.registry.tarball(&self.package, &self.url, demand);
+        let mut fetch = fetch.map_err(TarballErrorCause::Fetch)?;
+        loop {
+            let bytes = fetch.bytes().await.map_err(TarballErrorCause::Fetch)?;
+            let error = match self.verify_and_extract(bytes).await {
+                Err(TarballErrorCause::Integrity(error)) => error,
+                outcome => return outcome,
+            };
+            if fetch.reject(error.to_string()).await.is_err() {
+                return Err(TarballErrorCause::Integrity(error));
+            }
+        }
+    }
+
+    async fn verify_and_extract(&self, bytes: Bytes) -> Result<PackageRow, TarballErrorCause> {
+        let (expected, store) = (self.integrity.clone(), self.downloader.store.clone());
+        let extract = move || {
+            if let Some(expected) = expected {
+                integrity::verify(&bytes, &expected).map_err(TarballErrorCause::Integrity)?;
+            }
+            extract::extract(&bytes, &store).map_err(TarballErrorCause::Extract)
+        };
+        rt::blocking("extract", extract).await
     }
 
     async fn find(&self) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
