@@ -186,7 +186,7 @@ fn default_retries() -> u32 {
 }
 
 fn default_runs() -> u64 {
-    300
+    3000
 }
 
 /// A scenario that cannot be used.
