@@ -1,6 +1,8 @@
-//! ARCHITECTURE.md says what is true: its table of interleaving points is the one in the code.
+//! ARCHITECTURE.md says what is true: its table of interleaving points is the one in the code, and nothing outside of
+//! `installer::rt` reaches past the seam.
 
 use installer::rt::Point;
+use std::path::{Path, PathBuf};
 
 const BEGIN: &str = "<!-- points:begin";
 const END: &str = "<!-- points:end -->";
@@ -24,4 +26,59 @@ fn labels_name_one_point_each() {
     for point in Point::ALL {
         assert_eq!(Point::from_label(point.label()), Some(*point));
     }
+}
+
+/// What only `installer::rt` may use: clocks, chance, tasks, threads, the disk, the network, and knowing the simulator.
+const BEHIND_THE_SEAM: [&str; 13] = [
+    "std::fs",
+    "std::net",
+    "thread::spawn",
+    "thread::sleep",
+    "std::time::Instant",
+    "SystemTime",
+    "tokio::spawn",
+    "tokio::task",
+    "tokio::time",
+    "tokio::net",
+    "tokio::fs",
+    "rand::",
+    "madsim",
+];
+
+/// The lines of a source file that reach past the seam; its unit tests may.
+fn reaches_past_the_seam(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or(source);
+    let lines = code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let reaching = lines.filter(|(_, line)| BEHIND_THE_SEAM.iter().any(|word| line.contains(word)));
+    reaching.map(|(index, line)| format!("{}: {}", index + 1, line.trim())).collect()
+}
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn only_rt_touches_the_outside_world() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    assert!(files.len() > 50, "the sources are where this test looks");
+    for path in files.iter().filter(|path| !path.starts_with(src.join("rt"))) {
+        let lines = reaches_past_the_seam(&std::fs::read_to_string(path).unwrap());
+        assert_eq!(lines, [""; 0], "{}: go through installer::rt", path.display());
+    }
+}
+
+#[test]
+fn reaching_past_the_seam_is_noticed() {
+    let source =
+        "//! std::fs is not used.\nfn f() {\n    let _ = std::fs::read(\"x\");\n}\n#[cfg(test)]\nuse std::fs;\n";
+    assert_eq!(reaches_past_the_seam(source), ["3: let _ = std::fs::read(\"x\");"]);
 }

@@ -14,6 +14,9 @@ const SEPARATOR: &str = "\x1f";
 /// The simulator could not be built or started: bad input, not a failed oracle.
 const EXIT_NOT_STARTED: u8 = 2;
 
+/// Variables that cargo sets for the crate that it builds or runs.
+const OF_ONE_CRATE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+
 /// Builds the simulator, then runs it with this program's arguments.
 pub fn main() -> ExitCode {
     let target_dir = workspace().join("target/sim");
@@ -47,6 +50,11 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command.args(arguments).arg("--target-dir").arg(workspace().join("target/sim"));
     command.current_dir(workspace());
     command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags());
+    // What the cargo around us says of this crate: build scripts that watch these variables would run again.
+    let of_this_crate = |name: &str| OF_ONE_CRATE.iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_this_crate)) {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -2,17 +2,17 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`scenario`] | what is run, read from JSON |
-//! | [`registry`] | the model registry: real HTTP on a simulated network, and the log that downloads are counted in |
-//! | [`disk`] | the model disk |
-//! | [`prepare`] | a scenario made ready: packages published, store warmed, lockfile written |
-//! | [`scheduler`], [`strategy`], [`schedule`] | who runs next; how that is chosen; the choices as data |
-//! | [`run`], [`observation`], [`trace`] | one run, and what it came to |
-//! | [`oracles`] | what must hold of every run |
-//! | [`bugs`] | planted bugs that the oracles must find |
-//! | [`explore`] | many runs, on all cores |
-//! | [`explain`], [`replay_file`] | a failure for people, and for doing it again |
-//! | [`cli`] | the command line |
+//! | `scenario` | what is run, read from JSON |
+//! | `registry` | the model registry: real HTTP on a simulated network, and the log that downloads are counted in |
+//! | `disk` | the model disk |
+//! | `prepare` | a scenario made ready: packages published, store warmed, lockfile written |
+//! | `scheduler`, `strategy`, `schedule` | who runs next; how that is chosen; the choices as data |
+//! | `run`, `observation`, `trace` | one run, and what it came to |
+//! | `oracles` | what must hold of every run |
+//! | `bugs` | planted bugs that the oracles must find |
+//! | `explore` | many runs, on all cores |
+//! | `explain`, `replay_file` | a failure for people, and for doing it again |
+//! | `cli` | the command line |
 //!
 //! Everything here exists in builds with `--cfg madsim` only. Without it, the binary is a launcher that makes such a build.
 

@@ -1,7 +1,7 @@
 //! The pipeline: package.json and pnpm-lock.yaml in, node_modules out.
 //!
 //! [`install_with`] is all of it on one screen. The stages are the modules that it names; what they share for the length
-//! of one install (registry, store, writer, coordination) is a [`Session`].
+//! of one install (registry, store, writer, coordination) is a `Session`.
 
 mod no_lockfile;
 mod options;

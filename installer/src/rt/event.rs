@@ -1,6 +1,6 @@
 //! What the installer tells the simulator about itself: facts for a trace, never a decision.
 //!
-//! In real builds [`event`](super::event) is an empty inlined function and the closure that builds the event never runs.
+//! In real builds [`event()`](super::event()) is an empty inlined function and the closure that builds the event never runs.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! The one seam between the installer and the outside world.
 //!
 //! Everything that takes time, runs beside something else, or touches the network or the disk goes through here. Real
-//! builds get tokio, `std::fs` and rayon ([`real`]); builds with `--cfg madsim` get whatever the simulator plugs in
-//! ([`simulated`]). Both offer the same names, so no other file of the installer knows which one it has.
+//! builds get tokio, `std::fs` and rayon (`real`); builds with `--cfg madsim` get whatever the simulator plugs in
+//! (`simulated`). Both offer the same names, so no other file of the installer knows which one it has.
 //!
 //! What is left to others: the HTTP client (`registry`), which is the same code in both builds, above [`connect`].
 

@@ -6,7 +6,7 @@
 //! 1. The key is the URL and the integrity.
 //! 2. Looking up and becoming leader is one step under DashMap's entry; no shard guard lives across an await.
 //! 3. The leader is a task of its own: a caller that goes away neither cancels nor orphans the download.
-//! 4. [`Leadership`] is a guard. Dropped unfinished (cancel, panic) it vacates its own slot, by identity, and wakes the
+//! 4. `Leadership` is a guard. Dropped unfinished (cancel, panic) it vacates its own slot, by identity, and wakes the
 //!    waiters, of whom exactly one finds the key free and leads again.
 //! 5. A waiter registers for the wake-up before it re-checks the slot (pnpm#13166).
 //! 6. A failure is shared with its cause. Only a prefetch's retryable failure is not final: the install may lead once more.

@@ -1,0 +1,90 @@
+//! The command line of the simulator: exit codes, messages, and the file that a failure leaves behind.
+
+#![cfg(madsim)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn sim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lockstep-sim")).args(arguments).current_dir(workspace()).output().unwrap()
+}
+
+/// What it printed, asserting how it ended.
+fn text(output: &Output, code: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    text
+}
+
+#[test]
+fn a_failure_is_explained_and_its_file_reproduces_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("failure.json");
+    let path = file.to_str().unwrap();
+    let scenario = "scenarios/prefetch-cold-race.json";
+    let failed = sim(&["run", scenario, "--coordination", "none", "--runs", "50", "--json", path]);
+    let explanation = text(&failed, 1);
+    let parts = ["O2 FAILED with seed ", ".tgz was served whole 2 times", "GET 2", "cargo sim replay ", "--seed "];
+    for part in parts {
+        assert!(explanation.contains(part), "{part} is missing in:\n{explanation}");
+    }
+    assert!(!explanation.contains('\x1b'), "no colours where there is no terminal");
+    for _ in 0..3 {
+        let replayed = text(&sim(&["replay", path]), 1);
+        assert!(replayed.starts_with("reproduced:"), "{replayed}");
+    }
+}
+
+#[test]
+fn what_holds_exits_with_0() {
+    let held = text(&sim(&["run", "prefetch-cold-race", "--runs", "20"]), 0);
+    assert!(held.contains("prefetch-cold-race") && held.contains("held"), "{held}");
+    let one = text(&sim(&["run", "prefetch-cold-race", "--seed", "7", "--coordination", "shared"]), 0);
+    assert!(one.contains("held"), "{one}");
+}
+
+#[test]
+fn bad_input_exits_with_2_and_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let unknown_field = file("field.json", "{\n  \"description\": \"\",\n  \"packges\": {}\n}");
+    let not_json = file("json.json", "{");
+    let unresolvable = file(
+        "unresolvable.json",
+        r#"{ "description": "", "packages": {}, "dependencies": { "ghost": "1" }, "store": "warm" }"#,
+    );
+    let other_format = {
+        let recorded = workspace().join("scenarios/regressions/row-committed-before-publish.json");
+        let text = std::fs::read_to_string(recorded).unwrap();
+        file("format.json", &text.replacen("\"format\": ", "\"format\": 99", 1))
+    };
+    let cases: [(&[&str], &str); 8] = [
+        (&["run", "no-such-scenario"], "there is no scenario no-such-scenario"),
+        (&["run", &unknown_field], "unknown field `packges`"),
+        (&["run", &not_json], "json.json"),
+        (&["run", &unresolvable], "ghost"),
+        (&["replay", "no-such-file.json"], "no-such-file.json"),
+        (&["replay", &unknown_field], "is not a replay file"),
+        (&["replay", &other_format], "has format 99"),
+        (&["run", "frozen", "--coordination", "hopeful"], "hopeful"),
+    ];
+    for (arguments, words) in cases {
+        let message = text(&sim(arguments), 2);
+        assert!(message.contains(words), "{words} is missing in:\n{message}");
+    }
+}
+
+#[test]
+fn lists_say_what_there_is() {
+    assert!(text(&sim(&["list"]), 0).contains("prefetch-cold-race"));
+    assert!(text(&sim(&["oracles"]), 0).contains("O12"));
+    assert!(text(&sim(&["points"]), 0).contains("leader:publish"));
+}
