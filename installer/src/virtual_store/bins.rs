@@ -6,6 +6,7 @@
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
 //! script can say where hoisted packages are (`NODE_PATH`).
 
+use super::import::TEMPORARY_PREFIX;
 use super::link::{LinkError, LinkPlan, relative_path};
 use super::{InstalledPackages, Layout};
 use crate::lockfile::{self, DepPath};
@@ -105,7 +106,7 @@ pub fn apply(bin: &Bin) -> Result<(), LinkError> {
     }
     let dir = bin.path.parent().expect("a command lies in .bin");
     rt::fs::create_dir_all(dir).map_err(failed("create"))?;
-    let temporary = dir.join(format!(".{}", rt::unique()));
+    let temporary = dir.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
     rt::fs::write_new(&temporary, script.as_bytes(), true)
         .and_then(|()| rt::fs::rename(&temporary, &bin.path))
         .map_err(failed("write"))

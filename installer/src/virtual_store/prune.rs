@@ -28,6 +28,7 @@ pub fn plan(layout: &Layout, links: &LinkPlan, bins: &[Bin], installed: &Install
         sweep.plan.directories.push(hoisted_modules_dir);
     }
     sweep.snapshots(installed);
+    installed.keys().for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
     sweep.plan
 }
 
@@ -81,6 +82,12 @@ impl Sweep<'_> {
             }
         }
         left
+    }
+
+    /// The `.bin` inside a package's own files, which may have come with it: only what an interrupted install left.
+    fn own_commands(&mut self, dir: &Path) {
+        let temporary = names_in(dir).into_iter().filter(|name| name.starts_with(TEMPORARY_PREFIX));
+        self.plan.files.extend(temporary.map(|name| dir.join(name)));
     }
 
     fn snapshots(&mut self, installed: &InstalledPackages) {
@@ -169,6 +176,11 @@ mod tests {
         )
         .unwrap();
 
+        let own_bin = layout.own_modules_dir("a@1.0.0").join(".bin");
+        fs::create_dir_all(&own_bin).unwrap();
+        fs::write(own_bin.join("bundled"), "").unwrap();
+        fs::write(own_bin.join(format!("{TEMPORARY_PREFIX}2")), "").unwrap();
+
         let link = Link { path: layout.modules_dir.join("a"), target: layout.package_dir("a@1.0.0") };
         let links = LinkPlan { links: vec![link], ..LinkPlan::default() };
         let installed = [("a@1.0.0".to_owned(), Arc::default())].into();
@@ -179,5 +191,6 @@ mod tests {
         assert_eq!(left, [".pnpm", "a", "linked-by-hand", "mine"]);
         assert_eq!(names_in(&layout.virtual_store_dir), ["a@1.0.0"]);
         assert_eq!(names_in(&layout.snapshot_modules_dir("a@1.0.0")), ["a"]);
+        assert_eq!(names_in(&own_bin), ["bundled"]);
     }
 }
