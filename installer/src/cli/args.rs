@@ -35,7 +35,7 @@ Examples:
   lockstep install --frozen-lockfile    exactly what pnpm-lock.yaml says (the default in CI)
   lockstep install --prod --offline     no devDependencies, nothing but the store
 
-Exit codes: 0 installed, 1 failed, 2 wrong arguments, 130 interrupted";
+Exit codes: 0 installed, 1 failed, 2 wrong arguments, 130 interrupted, 143 terminated";
 
 #[derive(Debug, ClapArgs)]
 pub struct InstallArgs {

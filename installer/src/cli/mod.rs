@@ -6,6 +6,7 @@ mod progress;
 use args::{Args, Command, InstallArgs};
 use clap::{CommandFactory, Parser};
 use installer::install::{InstallError, InstallOptions, InstallPath, Summary, install};
+use installer::rt::StopSignal;
 use installer::{config, rt};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use progress::Progress;
@@ -17,6 +18,9 @@ const EXIT_FAILED: u8 = 1;
 
 /// What a shell reports for a program that Ctrl-C ended.
 const EXIT_INTERRUPTED: u8 = 130;
+
+/// What a shell reports for a program that SIGTERM ended.
+const EXIT_TERMINATED: u8 = 143;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
@@ -41,9 +45,17 @@ fn run_install(args: &InstallArgs) -> ExitCode {
         }
         Err(error) => {
             eprint!("{}", render(&error));
-            ExitCode::from(if matches!(error, InstallError::Interrupted) { EXIT_INTERRUPTED } else { EXIT_FAILED })
+            exit_code(&error)
         }
     }
+}
+
+fn exit_code(error: &InstallError) -> ExitCode {
+    ExitCode::from(match error {
+        InstallError::Interrupted(StopSignal::Interrupt) => EXIT_INTERRUPTED,
+        InstallError::Interrupted(StopSignal::Terminate) => EXIT_TERMINATED,
+        _ => EXIT_FAILED,
+    })
 }
 
 fn install_blocking(options: InstallOptions, progress: &Progress) -> Result<Summary, InstallError> {

@@ -19,7 +19,7 @@ use crate::lockfile::{LockfileError, LockfileMismatch};
 use crate::manifest::ManifestError;
 use crate::reporter::{ProgressEvent, Reporter, Stage};
 use crate::resolve::ResolveError;
-use crate::rt::{self, Point};
+use crate::rt::{self, Point, StopSignal};
 use crate::tarball::{Coordinator, MemCache, TarballError};
 use crate::virtual_store::{CreateVirtualStoreError, LinkError};
 use project::Project;
@@ -49,10 +49,15 @@ pub async fn install_with<C: Coordinator>(
     let installed = tokio::select! {
         biased;
         installed = run(&project, &session) => installed,
-        () = rt::interrupted() => Err(InstallError::Interrupted),
+        signal = rt::interrupted() => Err(InstallError::Interrupted(signal)),
     };
     rt::point(Point::InstallFinish).await;
-    session.close(installed).await
+    tokio::select! {
+        biased;
+        closed = session.close(installed) => closed,
+        // Whoever asks twice does not want to wait for the index.
+        signal = rt::interrupted() => Err(InstallError::Interrupted(signal)),
+    }
 }
 
 async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
@@ -78,13 +83,13 @@ async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<
 /// Why an install failed.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum InstallError {
-    /// The user stopped it.
-    #[error("interrupted")]
+    /// The user or the system stopped it.
+    #[error("{}", match .0 { StopSignal::Interrupt => "interrupted", StopSignal::Terminate => "told to stop" })]
     #[diagnostic(
         code(lockstep::interrupted),
         help("what was downloaded is in the store: run the same command again to go on from there")
     )]
-    Interrupted,
+    Interrupted(StopSignal),
     /// The system has no threads, file descriptors or working directory for the program.
     #[error("lockstep cannot start")]
     #[diagnostic(code(lockstep::start))]

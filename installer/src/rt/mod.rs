@@ -105,6 +105,15 @@ pub(crate) fn joined<T>(result: Result<T, JoinError>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Who asks the program to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// The user: Ctrl-C, SIGINT.
+    Interrupt,
+    /// The system or a supervisor: SIGTERM.
+    Terminate,
+}
+
 /// What a path is, without following a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {

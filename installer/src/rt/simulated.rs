@@ -3,7 +3,7 @@
 //! A world belongs to one thread (madsim's runtimes do) and is plugged in with [`enter`]. The installer runs in it
 //! unchanged: tasks go to the world's scheduler, files to its disk, time and network to madsim.
 
-use super::{Event, JoinError, Point, panic_message};
+use super::{Event, JoinError, Point, StopSignal, panic_message};
 use futures_util::FutureExt;
 use std::cell::RefCell;
 use std::future::Future;
@@ -204,8 +204,8 @@ pub fn block_on<F: Future>(_future: F) -> std::io::Result<F::Output> {
 }
 
 /// Nobody interrupts a simulated install.
-pub async fn interrupted() {
-    std::future::pending::<()>().await;
+pub async fn interrupted() -> StopSignal {
+    std::future::pending().await
 }
 
 /// The disk as the installer sees it; each method as in [`fs`].
@@ -224,6 +224,13 @@ pub trait Disk {
     fn read_link(&self, path: &std::path::Path) -> std::io::Result<std::path::PathBuf>;
     fn kind(&self, path: &std::path::Path) -> std::io::Result<super::FileKind>;
     fn exists(&self, path: &std::path::Path) -> bool;
+    fn size(&self, path: &std::path::Path) -> std::io::Result<u64> {
+        self.read(path).map(|bytes| bytes.len() as u64)
+    }
+    /// No simulated disk is old enough for this to matter.
+    fn age(&self, path: &std::path::Path) -> std::io::Result<std::time::Duration> {
+        self.kind(path).map(|_| std::time::Duration::ZERO)
+    }
     fn read_dir(&self, path: &std::path::Path) -> std::io::Result<Vec<String>>;
     fn set_executable(&self, path: &std::path::Path) -> std::io::Result<()>;
     fn database(&self, path: &std::path::Path, writable: bool) -> rusqlite::Result<rusqlite::Connection>;
@@ -235,6 +242,7 @@ pub mod fs {
     use super::world;
     use std::io;
     use std::path::{Path, PathBuf};
+    use std::time::Duration;
 
     macro_rules! forward {
         ($($name:ident($($arg:ident: $type:ty),*) -> $result:ty;)*) => {
@@ -259,6 +267,8 @@ pub mod fs {
         read_link(path: &Path) -> io::Result<PathBuf>;
         kind(path: &Path) -> io::Result<FileKind>;
         exists(path: &Path) -> bool;
+        size(path: &Path) -> io::Result<u64>;
+        age(path: &Path) -> io::Result<Duration>;
         read_dir(path: &Path) -> io::Result<Vec<String>>;
         set_executable(path: &Path) -> io::Result<()>;
         database(path: &Path, writable: bool) -> rusqlite::Result<rusqlite::Connection>;

@@ -8,6 +8,10 @@ use sha2::{Digest, Sha512};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long no install takes: a temporary file that is older belongs to none.
+const TEMPORARY_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// A package's files: path inside the package (`/`-separated, relative) → where its bytes are.
 pub type PackageFiles = BTreeMap<String, StoredFile>;
@@ -69,7 +73,20 @@ impl StoreDir {
     /// When the disk refuses: read-only, full, or not ours.
     pub fn create(&self) -> io::Result<()> {
         rt::fs::create_dir_all(&self.root.join("files"))?;
-        rt::fs::create_dir_all(&self.tmp_dir())
+        rt::fs::create_dir_all(&self.tmp_dir())?;
+        self.sweep_tmp_dir();
+        Ok(())
+    }
+
+    /// Removes what installs left that were killed. What is younger may belong to one that runs.
+    fn sweep_tmp_dir(&self) {
+        for name in rt::fs::read_dir(&self.tmp_dir()).unwrap_or_default() {
+            let path = self.tmp_dir().join(name);
+            if rt::fs::age(&path).is_ok_and(|age| age > TEMPORARY_AGE_MAX) {
+                // A hint: another install may have been faster.
+                let _ = rt::fs::remove_file(&path);
+            }
+        }
     }
 
     fn tmp_dir(&self) -> PathBuf {

@@ -27,3 +27,17 @@ fn add(dir: &Path, prefix: &str, entries: &mut BTreeMap<String, String>) {
         entries.insert(name, what);
     }
 }
+
+/// Asserts that two directories hold the same; says what differs, and not all that does not.
+#[track_caller]
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn assert_same_tree(actual: &Path, expected: &Path) {
+    let (actual, expected) = (tree(actual), tree(expected));
+    let short = |entry: Option<&String>| entry.map(|entry| entry.chars().take(120).collect::<String>());
+    let paths: std::collections::BTreeSet<&String> = actual.keys().chain(expected.keys()).collect();
+    let differing = paths.into_iter().filter(|path| actual.get(*path) != expected.get(*path));
+    let differences: Vec<_> = differing
+        .map(|path| format!("{path}: {:?} != {:?}", short(actual.get(path)), short(expected.get(path))))
+        .collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}

@@ -6,6 +6,7 @@ use crate::rt::FileKind;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The whole file.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -89,6 +90,16 @@ pub fn kind(path: &Path) -> io::Result<FileKind> {
 /// Whether something is at `path`, following links.
 pub fn exists(path: &Path) -> bool {
     path.exists()
+}
+
+/// The size of a file in bytes, following links.
+pub fn size(path: &Path) -> io::Result<u64> {
+    fs::metadata(path).map(|metadata| metadata.len())
+}
+
+/// How long ago a file was written, by the system's clock.
+pub fn age(path: &Path) -> io::Result<Duration> {
+    Ok(fs::symlink_metadata(path)?.modified()?.elapsed().unwrap_or_default())
 }
 
 /// The names in a directory, sorted.

@@ -1,10 +1,13 @@
 //! The production half of the seam: tokio, rayon and the system's clock.
 
-use super::{Event, JoinError, Point, panic_message};
+use super::{Event, JoinError, Point, StopSignal, panic_message};
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 pub mod fs;
 
@@ -75,11 +78,13 @@ pub async fn point(_point: Point) {}
 #[inline(always)]
 pub fn event(_event: impl FnOnce() -> Event) {}
 
-/// A word that no other call on this machine returns: for the names of temporary files.
+/// A word that no other call returns, in whatever process or container: for the names of temporary files. A process id
+/// alone would come again in the next container that shares the store.
 pub fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
+    static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{:x}-{next:x}", std::process::id())
+    format!("{:016x}-{next:x}", *RUN)
 }
 
 /// How many threads the machine runs at once.
@@ -89,6 +94,9 @@ pub fn parallelism() -> usize {
 
 /// How many threads block on the disk or compute at most, per processor.
 const BLOCKING_THREADS_PER_PROCESSOR: usize = 4;
+
+/// How long the program's end waits for threads that write files, so that an interrupted install leaves none half written.
+const HALF_WRITTEN_FILES_WAIT: Duration = Duration::from_millis(500);
 
 /// Runs the program: `future` on this thread, its tasks on tokio's.
 ///
@@ -100,14 +108,27 @@ pub fn block_on<F: Future>(future: F) -> std::io::Result<F::Output> {
         .max_blocking_threads(BLOCKING_THREADS_PER_PROCESSOR * parallelism())
         .build()?;
     let output = runtime.block_on(future);
-    // Idle connections need not be waited for.
-    runtime.shutdown_background();
+    // Idle connections need not be waited for; a file that is half written, for a moment.
+    runtime.shutdown_timeout(HALF_WRITTEN_FILES_WAIT);
     Ok(output)
 }
 
-/// Returns when the user asks the program to stop (Ctrl-C). Where the system cannot tell, it never returns.
-pub async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+/// Returns when the program is asked to stop. Where the system cannot tell, it never returns.
+pub async fn interrupted() -> StopSignal {
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => StopSignal::Interrupt,
+        Some(()) = terminated() => StopSignal::Terminate,
+        else => std::future::pending().await,
     }
+}
+
+#[cfg(unix)]
+async fn terminated() -> Option<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::terminate()).ok()?.recv().await
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> Option<()> {
+    None
 }
