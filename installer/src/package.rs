@@ -68,6 +68,19 @@ impl BundledManifest {
             name,
         }
     }
+
+    /// Whether this can be the manifest of `package`. A lockfile that gives one package the integrity of another must not
+    /// get that other package from the store. As pnpm compares: what the manifest does not say, it does not contradict.
+    pub fn may_be_of(&self, package: &PackageId) -> bool {
+        let (own, wanted) = (published_version(&self.version), published_version(&package.version));
+        (self.name.is_empty() || self.name.eq_ignore_ascii_case(&package.name)) && (own.is_empty() || own == wanted)
+    }
+}
+
+/// A version without what registries drop from it: `v1.0.0+build` is `1.0.0`.
+fn published_version(version: &str) -> &str {
+    let version = version.trim().trim_start_matches(['v', '=']);
+    version.split_once('+').map_or(version, |(version, _)| version)
 }
 
 /// The commands of a package: `bin` as one path or as a map, else every file of `directories.bin`.
@@ -128,6 +141,20 @@ mod tests {
     fn commands_that_would_leave_the_package_are_passed_over() {
         assert_eq!(bin(r#"{"name":"a","bin":{"x":"../../x","..":"y",".bashrc":"z"}}"#, &[]), []);
         assert_eq!(bin("no json", &[]), []);
+    }
+
+    #[test]
+    fn a_manifest_belongs_to_its_package_only() {
+        let manifest = |name: &str, version: &str| BundledManifest {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            ..BundledManifest::default()
+        };
+        let package = PackageId::new("JSONStream", "1.0.0");
+        assert!(manifest("jsonstream", "v1.0.0+build").may_be_of(&package));
+        assert!(manifest("", "").may_be_of(&package));
+        assert!(!manifest("JSONStream", "1.0.1").may_be_of(&package));
+        assert!(!manifest("other", "1.0.0").may_be_of(&package));
     }
 
     #[test]

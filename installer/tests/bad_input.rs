@@ -4,16 +4,7 @@
 mod support;
 
 use serde_json::json;
-use support::{LocalRegistry, Package, failed, lockstep, project, succeeded, tarball};
-
-#[track_caller]
-fn says(text: &str, words: &[&str]) {
-    // miette wraps long lines.
-    let flat = text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
-    for word in words {
-        assert!(flat.contains(word), "{word:?} is missing in:\n{text}");
-    }
-}
+use support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded, tarball};
 
 #[test]
 fn no_package_json() {

@@ -93,7 +93,18 @@ impl StoreDir {
         self.root.join("tmp")
     }
 
-    /// Puts `bytes` into the store, unless they are there already.
+    /// Whether this file is there with the size that it should have: files that were deleted or cut short behind our back
+    /// are not.
+    pub fn has(&self, file: &StoredFile) -> bool {
+        rt::fs::size(&self.file_path(file)).is_ok_and(|bytes| bytes == file.size)
+    }
+
+    /// Whether all of a package's files are there; see [`has`](Self::has).
+    pub fn has_all(&self, files: &PackageFiles) -> bool {
+        files.values().all(|file| self.has(file))
+    }
+
+    /// Puts `bytes` into the store, unless they are there already. A damaged file is replaced.
     ///
     /// Written under a temporary name and renamed, so that a reader never sees half a file, whoever else writes the same
     /// bytes at the same time (pnpm#11758, pnpm#11825).
@@ -103,7 +114,7 @@ impl StoreDir {
     pub fn write_cas_file(&self, bytes: &[u8], executable: bool) -> io::Result<StoredFile> {
         let file = StoredFile { digest: hex::encode(Sha512::digest(bytes)), executable, size: bytes.len() as u64 };
         let path = self.file_path(&file);
-        if rt::fs::exists(&path) {
+        if self.has(&file) {
             return Ok(file);
         }
         let temporary = self.tmp_dir().join(rt::unique());

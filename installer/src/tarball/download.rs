@@ -65,7 +65,9 @@ impl Downloader {
         if self.fetched.contains(key) { Source::Network } else { Source::Store }
     }
 
-    fn committed_row(&self, key: &RowKey) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
+    /// The row of a package's tarball. One whose files are no longer all in the store counts as absent, and so does
+    /// another package's, which a wrong integrity leads to: the download then says what is wrong.
+    fn committed_row(&self, key: &RowKey, package: &PackageId) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
         if self.index.get().is_none() {
             match StoreIndex::open(&self.store).map_err(TarballErrorCause::Index)? {
                 None => return Ok(None),
@@ -73,7 +75,9 @@ impl Downloader {
             }
         }
         let index = self.index.get().expect("set above, and never taken out");
-        Ok(index.get(key).map_err(TarballErrorCause::Index)?.map(Arc::new))
+        let row = index.get(key).map_err(TarballErrorCause::Index)?;
+        let whole = |row: &PackageRow| row.manifest.may_be_of(package) && self.store.has_all(&row.files);
+        Ok(row.filter(whole).map(Arc::new))
     }
 }
 
@@ -162,8 +166,9 @@ impl TarballRequest {
     }
 
     async fn find(&self) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
-        let (downloader, key) = (self.downloader.clone(), self.row_key());
-        rt::blocking("look up row", move || downloader.committed_row(&key)).await
+        let request = self.clone();
+        let look_up = move || request.downloader.committed_row(&request.row_key(), &request.package);
+        rt::blocking("look up row", look_up).await
     }
 
     fn error(&self, cause: TarballErrorCause) -> TarballError {

@@ -98,7 +98,7 @@ impl<C: Coordinator> CreateVirtualStore<C> {
         let mut incomplete = Vec::new();
         for (package, imported) in install_warm(&install, warm).await {
             match imported {
-                // Somebody deleted files from the store: the package is cold after all.
+                // Somebody deleted files from the store, or cut them short: the package is cold after all.
                 Err(ImportError::MissingStoreFile { .. }) => incomplete.push(spawn_cold(&install, package)),
                 imported => outcome.add(&install, package, imported.map_err(CreateVirtualStoreError::from)),
             }
@@ -125,8 +125,10 @@ impl<C: Coordinator> CreateVirtualStore<C> {
         let (mut warm, mut cold) = (Vec::new(), Vec::new());
         for package in &self.packages {
             match rows.get(&package.tarball.row_key()) {
-                Some(row) => warm.push((package.clone(), row.clone())),
-                None => cold.push(package.clone()),
+                Some(row) if row.manifest.may_be_of(&package.tarball.package) => {
+                    warm.push((package.clone(), row.clone()));
+                }
+                _ => cold.push(package.clone()),
             }
         }
         rt::event(|| Event::Partition { warm: warm.len(), cold: cold.len() });

@@ -28,11 +28,11 @@ const METHODS: [Method; 3] = [rt::fs::reflink, rt::fs::hard_link, rt::fs::copy];
 /// A package's directory could not be filled. None is left half-filled.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ImportError {
-    /// A file that the index names is not in the store.
-    #[error("the store has lost the file {}", path.display())]
+    /// A file that the index names is not in the store, or not as it was written.
+    #[error("the store has lost the file {}, or part of it", path.display())]
     #[diagnostic(
         code(lockstep::store::lost_file),
-        help("something deleted files from the store: run the install again to download them anew")
+        help("something changes the store while it is used: run the install again to download the package anew")
     )]
     MissingStoreFile {
         /// Where it should be.
@@ -83,7 +83,11 @@ impl Importer {
             {
                 create_dir(&dir.join(parent))?;
             }
-            self.place(&store.file_path(file), &dir.join(path))?;
+            let stored = store.file_path(file);
+            if !store.has(file) {
+                return Err(ImportError::MissingStoreFile { path: stored });
+            }
+            self.place(&stored, &dir.join(path))?;
         }
         Ok(())
     }
@@ -142,12 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_lost_from_the_store_leaves_nothing_behind() {
+    fn a_file_lost_from_the_store_or_cut_short_leaves_nothing_behind() {
         let (dir, store, files) = store_with(&[("a", "1"), ("b", "2")]);
-        std::fs::remove_file(store.file_path(&files["b"])).unwrap();
         let target = dir.path().join("node_modules/a");
-        let error = Importer::default().import(&files, &store, &target).unwrap_err();
-        assert!(matches!(error, ImportError::MissingStoreFile { .. }), "{error}");
-        assert!(rt::fs::read_dir(target.parent().unwrap()).unwrap().is_empty());
+        for damage in [|path: &Path| std::fs::write(path, ""), |path: &Path| std::fs::remove_file(path)] {
+            damage(&store.file_path(&files["b"])).unwrap();
+            let error = Importer::default().import(&files, &store, &target).unwrap_err();
+            assert!(matches!(error, ImportError::MissingStoreFile { .. }), "{error}");
+            assert!(rt::fs::read_dir(target.parent().unwrap()).unwrap().is_empty());
+        }
     }
 }

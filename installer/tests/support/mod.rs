@@ -221,3 +221,13 @@ pub fn failed(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{text}");
     text
 }
+
+/// Asserts that all of these words are in what the binary said.
+#[track_caller]
+pub fn says(text: &str, words: &[&str]) {
+    // miette wraps long lines.
+    let flat = text.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+    for word in words {
+        assert!(flat.contains(word), "{word:?} is missing in:\n{text}");
+    }
+}
