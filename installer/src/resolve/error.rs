@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum ResolveError {
     /// The registry has no such package.
-    #[error("there is no package {package} in the registry{required_by}")]
+    #[error("there is no package {package} at {registry}{required_by}")]
     #[diagnostic(
         code(lockstep::resolve::no_package),
         help("check the spelling; a private package needs its registry and token in .npmrc")
@@ -17,6 +17,8 @@ pub enum ResolveError {
     NoPackage {
         /// Its name.
         package: String,
+        /// The registry that was asked.
+        registry: String,
         /// Who asks for it.
         required_by: RequiredBy,
     },

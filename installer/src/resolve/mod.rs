@@ -123,7 +123,9 @@ fn explain(obstacle: Obstacle, manifest: &Manifest, registry: &Registry<'_>, cho
     required_by.dedup();
     let required_by = RequiredBy(required_by);
     match obstacle {
-        Obstacle::NoPackage { name } => ResolveError::NoPackage { package: name, required_by },
+        Obstacle::NoPackage { name } => {
+            ResolveError::NoPackage { registry: registry.base_url(&name), package: name, required_by }
+        }
         Obstacle::NoVersion { name, range } => {
             let available = registry.get(&name).map_or_else(String::new, |packument| available(&packument));
             ResolveError::NoVersion { package: name, range: range.version_text().to_owned(), required_by, available }

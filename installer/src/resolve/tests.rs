@@ -239,9 +239,9 @@ fn what_is_needed_and_not_there_is_an_error() {
     assert_eq!(missing_version.to_string(), "no version of b matches ^9.0.0, required by a@1.0.0");
     let help = miette::Diagnostic::help(&missing_version).unwrap().to_string();
     assert_eq!(help, "its tags are latest: 1.0.0; the newest versions are 1.0.0");
-    assert_eq!(error("c").to_string(), "there is no package gone in the registry, required by c@1.0.0");
+    assert_eq!(error("c").to_string(), "there is no package gone at http://registry.test, required by c@1.0.0");
     assert_eq!(error("d").to_string(), "cannot install git from github:o/r, required by d@1.0.0");
-    assert_eq!(error("e").to_string(), "there is no package e in the registry, required by package.json");
+    assert_eq!(error("e").to_string(), "there is no package e at http://registry.test, required by package.json");
 }
 
 #[test]

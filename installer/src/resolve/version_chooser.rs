@@ -50,7 +50,10 @@ impl<P: Packuments> VersionChooser<P> {
         };
         let package = || name.to_owned();
         let bytes = self.packuments.packument(name).await.map_err(|error| match error {
-            PackumentError::NotFound => ResolveError::NoPackage { package: package(), required_by: required_by() },
+            PackumentError::NotFound => {
+                let registry = self.packuments.registry(name);
+                ResolveError::NoPackage { package: package(), registry, required_by: required_by() }
+            }
             PackumentError::Failed(cause) => ResolveError::Registry { package: package(), source: cause.into() },
         })?;
         let owned_name = name.to_owned();
