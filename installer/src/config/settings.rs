@@ -76,10 +76,12 @@ impl Settings {
         let mut sources = Sources { command_line: overrides.into_map(), env, files: Vec::new() };
         let paths = Paths { project_dir, home, env };
         let userconfig = sources.get("userconfig");
-        sources.add_file(&project_dir.join(".npmrc"))?;
-        match userconfig {
-            Some(found) => sources.add_file(&paths.absolute(&found.value))?,
-            None => home.map_or(Ok(()), |home| sources.add_file(&home.join(".npmrc")))?,
+        let project_file = project_dir.join(".npmrc");
+        sources.add_file(&project_file)?;
+        let user_file = userconfig.map(|found| paths.absolute(&found.value)).or(home.map(|home| home.join(".npmrc")));
+        // In the home directory they are one file, whose warnings are told once.
+        if let Some(user_file) = user_file.filter(|user_file| *user_file != project_file) {
+            sources.add_file(&user_file)?;
         }
         let mut warnings = unset_variables(&sources);
         let mut registries = registries(&sources)?;

@@ -45,6 +45,9 @@ pub async fn install_with<C: Coordinator>(
     reporter: Arc<dyn Reporter>,
 ) -> Result<Summary, InstallError> {
     let project = Project::open(&options).await?;
+    for message in options.settings.warnings.clone() {
+        reporter.report(&ProgressEvent::Warning { code: "SETTINGS", message });
+    }
     let session = Session::open(options, cache, reporter)?;
     let installed = tokio::select! {
         biased;

@@ -250,7 +250,7 @@ impl Inner {
         let packument = CachedPackument { etag, body: body.clone() };
         if let Err(error) = self.cache.write(question.url.as_str(), packument).await {
             self.reporter.report(&ProgressEvent::Warning {
-                code: "lockstep::registry::cache",
+                code: "PACKUMENT_NOT_CACHED",
                 message: format!("the packument of {} is not cached: {error}", question.url),
             });
         }
