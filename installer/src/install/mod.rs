@@ -12,7 +12,7 @@ mod summary;
 
 pub use options::{CoordinationMode, InstallOptions, InstallPath};
 pub use project::ProjectError;
-pub use summary::{DirectSummary, Residue, Summary};
+pub use summary::{Change, Changes, DirectChange, Residue, Summary};
 
 use crate::config::ConfigError;
 use crate::lockfile::{LockfileError, LockfileMismatch};
@@ -79,8 +79,8 @@ async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<
     session.report(ProgressEvent::Stage { stage: Stage::Importing });
     let packages = stages::create_virtual_store(project, session, &lockfile).await?;
     session.report(ProgressEvent::Stage { stage: Stage::Linking });
-    stages::link(project, session, &lockfile, &packages).await?;
-    Ok(Summary::new(&lockfile, &packages, &session.options))
+    let changes = stages::link(project, session, &lockfile, &packages).await?;
+    Ok(Summary::new(&packages, changes, &session.options))
 }
 
 /// Why an install failed.

@@ -15,11 +15,10 @@ use crate::reporter::{ProgressEvent, Stage};
 use crate::resolve::{ChosenVersion, RegistryPackuments, VersionChooser};
 use crate::rt;
 use crate::tarball::{Caller, Coordinator, Source, TarballRequest};
-use crate::virtual_store::{CreateVirtualStoreError, Importer, InstalledPackages};
+use crate::virtual_store::{CreateVirtualStoreError, Imported, InstalledPackages};
 use futures_util::future::{LocalBoxFuture, try_join_all};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Installs the project by walking its packages.
 pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
@@ -28,22 +27,20 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
         project,
         session,
         chooser: VersionChooser::new(RegistryPackuments::new(session.downloader.registry().clone())),
-        importer: Arc::new(Importer::default()),
         walked: RefCell::default(),
     };
     let importer = walk.install_direct_dependencies().await?;
     let Walked { mut lockfile, installed } = walk.walked.into_inner();
     lockfile.importers.insert(".".to_owned(), importer);
     session.report(ProgressEvent::Stage { stage: Stage::Linking });
-    stages::link(project, session, &lockfile, &installed).await?;
-    Ok(Summary::new(&lockfile, &installed, &session.options))
+    let changes = stages::link(project, session, &lockfile, &installed).await?;
+    Ok(Summary::new(&installed, changes, &session.options))
 }
 
 struct InstallPackageFromRegistry<'a, C: Coordinator> {
     project: &'a Project,
     session: &'a Session<C>,
     chooser: VersionChooser<RegistryPackuments>,
-    importer: Arc<Importer>,
     walked: RefCell<Walked>,
 }
 
@@ -131,10 +128,11 @@ impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
         });
         let target = self.project.layout.package_dir(dep_path);
         let (importer, store, row) =
-            (self.importer.clone(), self.session.coordination.store.clone(), fetched.row.clone());
+            (self.session.importer.clone(), self.session.coordination.store.clone(), fetched.row.clone());
         let imported = rt::blocking("import", move || importer.import(&row.files, &store, &target)).await;
-        imported.map_err(CreateVirtualStoreError::from)?;
-        self.session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
+        if imported.map_err(CreateVirtualStoreError::from)? == Imported::Added {
+            self.session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
+        }
         self.walked.borrow_mut().installed.insert(dep_path.to_owned(), fetched.row.clone());
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::reporter::{ProgressEvent, Reporter};
 use crate::resolve::PrefetchingResolver;
 use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
 use crate::tarball::{Coordinator, Downloader};
-use crate::virtual_store::Coordination;
+use crate::virtual_store::{Coordination, Importer};
 use std::sync::Arc;
 
 /// One install's registry, store, writer and coordination.
@@ -16,6 +16,7 @@ pub(super) struct Session<C: Coordinator> {
     pub(super) platform: Platform,
     pub(super) downloader: Arc<Downloader>,
     pub(super) coordination: Coordination<C>,
+    pub(super) importer: Arc<Importer>,
     pub(super) prefetcher: PrefetchingResolver<C>,
     pub(super) reporter: Arc<dyn Reporter>,
     writer: StoreIndexWriter,
@@ -36,6 +37,7 @@ impl<C: Coordinator> Session<C> {
         Ok(Session {
             prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),
             coordination: Coordination { store, cache, shared },
+            importer: Arc::default(),
             options,
             platform,
             downloader,

@@ -2,6 +2,7 @@
 
 use super::project::Project;
 use super::session::Session;
+use super::summary::{Changes, DirectChange};
 use super::{InstallError, ProjectError};
 use crate::lockfile::{self, DepPath, LockedPackage, Lockfile};
 use crate::package::PackageId;
@@ -9,9 +10,8 @@ use crate::reporter::ProgressEvent;
 use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveRequest};
 use crate::rt;
 use crate::tarball::{Coordinator, TarballRequest, integrity};
-use crate::virtual_store::{CreateVirtualStore, Importer, InstalledPackages, SnapshotToInstall, bins, link, prune};
+use crate::virtual_store::{CreateVirtualStore, InstalledPackages, SnapshotToInstall, bins, direct, link, prune};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Chooses versions; prefetches go on in the background meanwhile.
 pub(super) async fn resolve<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Lockfile, InstallError> {
@@ -39,7 +39,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
     let stage = CreateVirtualStore {
         packages,
         layout: project.layout.clone(),
-        importer: Arc::new(Importer::default()),
+        importer: session.importer.clone(),
         coordination: session.coordination.clone(),
         reporter: session.reporter.clone(),
     };
@@ -77,21 +77,28 @@ pub(super) fn integrity_of(
     integrity.map_err(|source| ProjectError::unreadable_integrity(package, source))
 }
 
-/// Links and commands, and away with what is no longer wanted.
+/// Links and commands, and away with what is no longer wanted. Says what the install changed.
 pub(super) async fn link<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
     installed: &InstalledPackages,
-) -> Result<(), InstallError> {
+) -> Result<Changes, InstallError> {
     let layout = project.layout.clone();
+    let before = direct::linked(&layout);
     let links = link::plan(lockfile, installed, &layout, session.options.include);
     let bins = bins::plan(&links, installed, &layout);
     let pruned = prune::plan(&layout, &links, &bins, installed);
+    let changes = Changes {
+        added: session.importer.added(),
+        removed: pruned.snapshots,
+        direct: DirectChange::between(&before, &links.direct, &[Some(lockfile), project.previous_lockfile()]),
+    };
     rt::blocking("prune", move || prune::apply(&pruned)).await?;
     let linked = rt::parallel("link", links.links, move |link| link::apply(&link, &layout)).await;
     linked.into_iter().collect::<Result<(), _>>()?;
     // Commands read the files that the links lead to.
     let written = rt::parallel("command", bins, |bin| bins::apply(&bin)).await;
-    Ok(written.into_iter().collect::<Result<(), _>>()?)
+    written.into_iter().collect::<Result<(), _>>()?;
+    Ok(changes)
 }

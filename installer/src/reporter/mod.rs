@@ -35,7 +35,7 @@ pub enum ProgressEvent {
     DownloadEnded { url: String },
     /// A request failed and will be tried again after `delay_ms`.
     Retrying { url: String, attempt: u32, attempts_max: u32, delay_ms: u64, cause: String },
-    /// One directory of the virtual store is complete.
+    /// One directory of the virtual store is new, and complete.
     Imported { dep_path: String },
     /// Something people should know that does not stop the install.
     Warning { code: &'static str, message: String },

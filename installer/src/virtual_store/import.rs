@@ -8,7 +8,7 @@ use crate::store::{PackageFiles, StoreDir};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 /// What temporary directories are called, before a unique word.
 pub(super) const TEMPORARY_PREFIX: &str = ".lockstep-tmp-";
@@ -18,6 +18,16 @@ pub(super) const TEMPORARY_PREFIX: &str = ".lockstep-tmp-";
 pub struct Importer {
     /// An index into [`METHODS`]: the first that may work.
     method: AtomicU8,
+    added: AtomicUsize,
+}
+
+/// Whether an import did anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// The directory is new.
+    Added,
+    /// It was there already.
+    Present,
 }
 
 type Method = fn(&Path, &Path) -> io::Result<()>;
@@ -50,13 +60,18 @@ pub enum ImportError {
 }
 
 impl Importer {
+    /// How many directories it has made.
+    pub fn added(&self) -> usize {
+        self.added.load(Ordering::Relaxed)
+    }
+
     /// Makes `target` hold these files. A directory that is there already is complete, and is left as it is.
     ///
     /// # Errors
     /// When a file is missing in the store or the disk refuses; `target` is not there then.
-    pub fn import(&self, files: &PackageFiles, store: &StoreDir, target: &Path) -> Result<(), ImportError> {
+    pub fn import(&self, files: &PackageFiles, store: &StoreDir, target: &Path) -> Result<Imported, ImportError> {
         if rt::fs::exists(target) {
-            return Ok(());
+            return Ok(Imported::Present);
         }
         let parent = target.parent().expect("a package's directory lies in a node_modules");
         let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
@@ -64,9 +79,13 @@ impl Importer {
             Err(_) if rt::fs::exists(target) => {
                 // Somebody else was faster; theirs is complete.
                 let _ = rt::fs::remove_dir_all(&temporary);
-                Ok(())
+                Ok(Imported::Present)
             }
-            renamed => renamed.map_err(|source| ImportError::Io { path: target.to_owned(), source }),
+            Ok(()) => {
+                self.added.fetch_add(1, Ordering::Relaxed);
+                Ok(Imported::Added)
+            }
+            Err(source) => Err(ImportError::Io { path: target.to_owned(), source }),
         });
         if filled.is_err() {
             let _ = rt::fs::remove_dir_all(&temporary);
@@ -137,10 +156,11 @@ mod tests {
         let (dir, store, files) = store_with(&[("package.json", "{}"), ("lib/deep/x.js", "x")]);
         let target = dir.path().join("node_modules/a");
         let importer = Importer::default();
-        importer.import(&files, &store, &target).unwrap();
+        assert_eq!(importer.import(&files, &store, &target).unwrap(), Imported::Added);
         assert_eq!(std::fs::read_to_string(target.join("lib/deep/x.js")).unwrap(), "x");
         std::fs::write(target.join("mine"), "").unwrap();
-        importer.import(&files, &store, &target).unwrap();
+        assert_eq!(importer.import(&files, &store, &target).unwrap(), Imported::Present);
+        assert_eq!(importer.added(), 1);
         assert!(target.join("mine").exists());
         assert_eq!(rt::fs::read_dir(target.parent().unwrap()).unwrap(), ["a"]);
     }

@@ -1,7 +1,7 @@
 //! `InstallPackageBySnapshot`: one snapshot of the cold batch, from its tarball to its directory.
 
 use super::create_virtual_store::{CreateVirtualStoreError, SnapshotToInstall, SourceReport};
-use super::{ImportError, Importer, Layout};
+use super::{ImportError, Imported, Importer, Layout};
 use crate::registry::Demand;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, Point};
@@ -60,10 +60,12 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
     /// Reports where the files came from and puts them into the package's directory.
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
         let target = self.layout.package_dir(&package.dep_path);
-        self.importer.import(&fetched.row.files, self.coordination.store(), &target)?;
+        let imported = self.importer.import(&fetched.row.files, self.coordination.store(), &target)?;
         self.sources.report(&package.tarball.package, fetched.source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });
-        self.reporter.report(&ProgressEvent::Imported { dep_path: package.dep_path.clone() });
+        if imported == Imported::Added {
+            self.reporter.report(&ProgressEvent::Imported { dep_path: package.dep_path.clone() });
+        }
         Ok(())
     }
 }

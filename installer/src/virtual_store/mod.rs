@@ -5,6 +5,7 @@
 
 pub mod bins;
 mod create_virtual_store;
+pub mod direct;
 mod import;
 mod install_package_by_snapshot;
 mod layout;
@@ -12,7 +13,7 @@ pub mod link;
 pub mod prune;
 
 pub use create_virtual_store::{CreateVirtualStore, CreateVirtualStoreError, InstalledPackages, SnapshotToInstall};
-pub use import::{ImportError, Importer};
+pub use import::{ImportError, Imported, Importer};
 pub use install_package_by_snapshot::Coordination;
 pub use layout::{Layout, dep_path_to_filename};
 pub use link::LinkError;

@@ -15,6 +15,8 @@ pub struct PrunePlan {
     pub files: Vec<PathBuf>,
     /// Directories of snapshots that are gone, and temporary ones that an interrupted install left.
     pub directories: Vec<PathBuf>,
+    /// How many of the directories are snapshots.
+    pub snapshots: usize,
 }
 
 /// Compares node_modules with what is wanted. Reads directories, changes nothing.
@@ -101,6 +103,7 @@ impl Sweep<'_> {
                 self.modules(&dir.join("node_modules"));
             } else {
                 self.plan.directories.push(dir);
+                self.plan.snapshots += 1;
             }
         }
     }
@@ -185,6 +188,7 @@ mod tests {
         let links = LinkPlan { links: vec![link], ..LinkPlan::default() };
         let installed = [("a@1.0.0".to_owned(), Arc::default())].into();
         let pruned = plan(&layout, &links, &[], &installed);
+        assert_eq!(pruned.snapshots, 1);
         apply(&pruned).unwrap();
 
         let left = names_in(&layout.modules_dir);

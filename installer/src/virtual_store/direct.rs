@@ -1,0 +1,55 @@
+//! What a node_modules offers to its project right now, as its links say: for telling people what an install changed.
+//!
+//! The links are the one record that cannot disagree with the disk. Links that an installer did not make are passed over.
+
+use super::Layout;
+use crate::package::PackageId;
+use crate::rt;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Name under node_modules → package.
+pub fn linked(layout: &Layout) -> BTreeMap<String, PackageId> {
+    let mut linked = BTreeMap::new();
+    for name in rt::fs::read_dir(&layout.modules_dir).unwrap_or_default() {
+        if name.starts_with('@') {
+            let scoped = rt::fs::read_dir(&layout.modules_dir.join(&name)).unwrap_or_default();
+            linked.extend(scoped.into_iter().filter_map(|base| entry(layout, format!("{name}/{base}"))));
+        } else {
+            linked.extend(entry(layout, name));
+        }
+    }
+    linked
+}
+
+fn entry(layout: &Layout, name: String) -> Option<(String, PackageId)> {
+    let target = rt::fs::read_link(&layout.modules_dir.join(&name)).ok()?;
+    Some((name, package_at(&target)?))
+}
+
+/// The package that a link's target `…/.pnpm/<snapshot>/node_modules/<name>` names; see `dep_path_to_filename`.
+fn package_at(target: &Path) -> Option<PackageId> {
+    let target = target.to_str()?.replace('\\', "/");
+    let (_, in_virtual_store) = target.split_once(".pnpm/")?;
+    let (directory, name) = in_virtual_store.split_once("/node_modules/")?;
+    let reference = directory.strip_prefix(&name.replace('/', "+"))?.strip_prefix('@')?;
+    // Peers and hashes follow; no version holds this character.
+    let version = reference.split_once('_').map_or(reference, |(version, _)| version);
+    Some(PackageId::new(name, version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_names_its_package() {
+        let package = |target: &str| package_at(Path::new(target)).map(|package| package.to_string());
+        assert_eq!(package(".pnpm/a@1.0.0/node_modules/a").as_deref(), Some("a@1.0.0"));
+        let scoped = "../.pnpm/@s+a@1.0.0-rc.1_@t+peer@2.0.0/node_modules/@s/a";
+        assert_eq!(package(scoped).as_deref(), Some("@s/a@1.0.0-rc.1"));
+        let hashed = ".pnpm/JSONStream@1.3.5_8fa2b0c1/node_modules/JSONStream";
+        assert_eq!(package(hashed).as_deref(), Some("JSONStream@1.3.5"));
+        assert_eq!(package("../elsewhere"), None);
+    }
+}
