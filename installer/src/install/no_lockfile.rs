@@ -32,6 +32,7 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     let importer = walk.install_direct_dependencies().await?;
     let Walked { mut lockfile, installed } = walk.walked.into_inner();
     lockfile.importers.insert(".".to_owned(), importer);
+    session.downloader.registry().forget_packuments();
     session.report(ProgressEvent::Stage { stage: Stage::Linking });
     let changes = stages::link(project, session, &lockfile, &installed).await?;
     Ok(Summary::new(&installed, changes, &session.options))

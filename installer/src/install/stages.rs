@@ -22,7 +22,9 @@ pub(super) async fn resolve<C: Coordinator>(project: &Project, session: &Session
         previous: project.previous_lockfile(),
         hook,
     };
-    Ok(resolve::resolve(request).await?)
+    let resolved = resolve::resolve(request).await;
+    session.downloader.registry().forget_packuments();
+    Ok(resolved?)
 }
 
 /// Fills node_modules/.pnpm.
