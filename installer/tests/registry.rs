@@ -4,6 +4,7 @@ mod server;
 
 use bytes::Bytes;
 use installer::config::{Credentials, Proxy, Settings};
+use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;
 use installer::registry::{Demand, FetchError, FetchErrorKind, Phase, RegistryClient};
 use installer::reporter::{ProgressEvent, Reporter};
@@ -71,7 +72,7 @@ impl Bench {
 
     async fn tarball(&self) -> Result<Vec<u8>, FetchErrorKind> {
         let (client, package) = (self.client(), PackageId::new("left-pad", "1.3.0"));
-        let url = client.tarball_url(&package);
+        let url = tarball_url(&client, &package);
         let result = tarball(&client, &package, &url, &Demand::install()).await;
         assert_eq!(client.permits_in_use(), 0, "every permit comes back");
         result.map(|bytes| bytes.to_vec()).map_err(|error| error.kind)
@@ -217,7 +218,7 @@ async fn never_more_requests_than_permits() {
                     return client.packument(&format!("package-{number}")).await.is_ok();
                 }
                 let package = PackageId::new(format!("package-{number}"), "1.0.0");
-                tarball(&client, &package, &client.tarball_url(&package), &Demand::prefetch()).await.is_ok()
+                tarball(&client, &package, &tarball_url(&client, &package), &Demand::prefetch()).await.is_ok()
             })
         })
         .collect();
@@ -235,7 +236,7 @@ async fn a_download_that_is_cancelled_gives_its_permit_back_and_says_so() {
         std::thread::sleep(Duration::from_millis(500));
     });
     let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
-    let (url, demand) = (client.tarball_url(&package), Demand::install());
+    let (url, demand) = (tarball_url(&client, &package), Demand::install());
     let download = tarball(&client, &package, &url, &demand);
     assert!(tokio::time::timeout(Duration::from_millis(200), download).await.is_err());
     assert_eq!(bench.events.names(), ["started", "ended"]);
@@ -344,7 +345,7 @@ async fn a_proxy_that_refuses_is_not_asked_again() {
 async fn bytes_that_are_rejected_count_as_an_attempt() {
     let bench = Bench::new(|exchange| exchange.ok(b"tarball"));
     let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
-    let mut fetch = client.tarball(&package, &client.tarball_url(&package), &Demand::install()).unwrap();
+    let mut fetch = client.tarball(&package, &tarball_url(&client, &package), &Demand::install()).unwrap();
     for attempt in 1..=2 {
         fetch.bytes().await.unwrap();
         fetch.reject(format!("wrong, {attempt}")).await.unwrap();
@@ -353,4 +354,8 @@ async fn bytes_that_are_rejected_count_as_an_attempt() {
     let error = fetch.reject("still wrong".to_owned()).await.unwrap_err();
     assert!(matches!(&error.kind, FetchErrorKind::Rejected { reason } if reason == "still wrong"), "{error}");
     assert_eq!(client.permits_in_use(), 0);
+}
+
+fn tarball_url(client: &RegistryClient, package: &PackageId) -> String {
+    canonical_tarball_url(client.registry_for(&package.name).as_str(), package)
 }

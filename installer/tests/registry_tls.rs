@@ -1,6 +1,7 @@
 //! The registry client over TLS: a server with a certificate that only some settings trust.
 
 use installer::config::Settings;
+use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;
 use installer::registry::{Demand, FetchError, FetchErrorKind, RegistryClient};
 use installer::reporter::SilentReporter;
@@ -51,7 +52,7 @@ fn settings(url: &Url, directory: &Path) -> Settings {
 async fn tarball(settings: &Settings) -> Result<Vec<u8>, FetchError> {
     let client = RegistryClient::new(settings, Arc::new(SilentReporter)).unwrap();
     let package = PackageId::new("left-pad", "1.3.0");
-    let url = client.tarball_url(&package);
+    let url = canonical_tarball_url(client.registry_for(&package.name).as_str(), &package);
     client.tarball(&package, &url, &Demand::install())?.bytes().await.map(|bytes| bytes.to_vec())
 }
 

@@ -1,6 +1,5 @@
-//! Which registry serves which package, and where in it a tarball lies.
+//! Which registry serves which package.
 
-use crate::package::PackageId;
 use std::collections::BTreeMap;
 use url::Url;
 
@@ -31,16 +30,6 @@ impl Registries {
     pub fn registry_for(&self, name: &str) -> &Url {
         let scope = name.split_once('/').map(|(scope, _)| scope).filter(|scope| scope.starts_with('@'));
         scope.and_then(|scope| self.scopes.get(scope)).unwrap_or(&self.default)
-    }
-
-    /// Where a package's tarball lies by convention: `<registry>/<name>/-/<name without scope>-<version>.tgz`, the
-    /// version without its build metadata. A lockfile leaves such URLs out; a packument may name another one.
-    pub fn tarball_url(&self, package: &PackageId) -> String {
-        let PackageId { name, version } = package;
-        let registry = self.registry_for(name);
-        let basename = name.rsplit_once('/').map_or(name.as_str(), |(_, basename)| basename);
-        let version = version.split_once('+').map_or(version.as_str(), |(version, _)| version);
-        format!("{registry}{name}/-/{basename}-{version}.tgz")
     }
 
     /// All registries: the default first, then by scope.
@@ -77,15 +66,6 @@ mod tests {
         assert_eq!(registries.registry_for("@babel/core").as_str(), "https://r.test/");
         assert_eq!(registries.registry_for("@acme/x").as_str(), "https://acme.test:8443/npm/");
         assert_eq!(registries.iter().count(), 2);
-    }
-
-    #[test]
-    fn tarball_urls() {
-        let mut registries = Registries::new(Url::parse("https://r.test/").unwrap());
-        registries.set_scope("@acme", Url::parse("https://acme.test/npm/").unwrap());
-        let url = |name: &str, version: &str| registries.tarball_url(&PackageId::new(name, version));
-        assert_eq!(url("react", "18.3.1"), "https://r.test/react/-/react-18.3.1.tgz");
-        assert_eq!(url("@acme/x", "1.0.0-rc.1+build.7"), "https://acme.test/npm/@acme/x/-/x-1.0.0-rc.1.tgz");
     }
 
     #[test]

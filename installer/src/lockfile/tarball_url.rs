@@ -4,10 +4,11 @@ use super::TarballResolution;
 use crate::package::PackageId;
 
 /// Where the registry at `registry` keeps a package unless it says otherwise:
-/// `<registry>/<name>/-/<name without scope>-<version>.tgz`.
+/// `<registry>/<name>/-/<name without scope>-<version>.tgz`, the version without its build metadata. As in pnpm.
 pub fn canonical_tarball_url(registry: &str, package: &PackageId) -> String {
     let PackageId { name, version } = package;
     let base = name.rsplit('/').next().unwrap_or(name);
+    let version = version.split_once('+').map_or(version.as_str(), |(version, _)| version);
     format!("{}/{name}/-/{base}-{version}.tgz", registry.trim_end_matches('/'))
 }
 
@@ -23,9 +24,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_is_not_part_of_the_file_name() {
-        let url = |name| canonical_tarball_url("http://registry.test/", &PackageId::new(name, "1.0.0"));
-        assert_eq!(url("a"), "http://registry.test/a/-/a-1.0.0.tgz");
-        assert_eq!(url("@s/a"), "http://registry.test/@s/a/-/a-1.0.0.tgz");
+    fn neither_a_scope_nor_build_metadata_is_part_of_the_file_name() {
+        let url = |name, version| canonical_tarball_url("http://r.test/npm/", &PackageId::new(name, version));
+        assert_eq!(url("a", "1.0.0"), "http://r.test/npm/a/-/a-1.0.0.tgz");
+        assert_eq!(url("@s/a", "1.0.0-rc.1+build.7"), "http://r.test/npm/@s/a/-/a-1.0.0-rc.1.tgz");
     }
 }

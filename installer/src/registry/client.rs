@@ -85,11 +85,6 @@ impl RegistryClient {
         self.shared.registries.registry_for(name)
     }
 
-    /// Where a package's tarball lies by convention; see [`Registries::tarball_url`].
-    pub fn tarball_url(&self, package: &PackageId) -> String {
-        self.shared.registries.tarball_url(package)
-    }
-
     /// How many requests are in flight.
     pub fn permits_in_use(&self) -> usize {
         self.shared.permits.in_use()
