@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// An npm installer that never downloads a tarball twice.
 #[derive(Debug, Parser)]
-#[command(name = "lockstep", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "lockstep", version, max_term_width = 100, arg_required_else_help = true, after_help = START)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
@@ -17,7 +17,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Install what package.json asks for
-    #[command(alias = "i", after_help = EXAMPLES)]
+    #[command(visible_alias = "i", after_help = EXAMPLES)]
     Install(Box<InstallArgs>),
     /// Print a completion script for your shell
     #[command(
@@ -29,48 +29,67 @@ pub enum Command {
     },
 }
 
+const START: &str = "\
+Run `lockstep install` in a directory with a package.json.
+All options of a command: `lockstep help install`";
+
 const EXAMPLES: &str = "\
 Examples:
-  lockstep install                      resolve where needed, write pnpm-lock.yaml, fill node_modules
-  lockstep install --frozen-lockfile    exactly what pnpm-lock.yaml says (the default in CI)
-  lockstep install --prod --offline     no devDependencies, nothing but the store
+  lockstep install                     bring pnpm-lock.yaml and node_modules up to date
+  lockstep install --frozen-lockfile   exactly what pnpm-lock.yaml says (the default in CI)
+  lockstep install --prod --offline    no devDependencies, and only what is in the store
+
+Settings are read from .npmrc and from npm_config_* variables, as npm and pnpm do.
 
 Exit codes: 0 installed, 1 failed, 2 wrong arguments, 130 interrupted, 143 terminated";
 
+const LOCKFILE: &str = "Lockfile";
+
+const NETWORK: &str = "Network";
+
+/// Says what to do instead to people who write `lockstep install react`.
+fn refuse_package(package: &str) -> Result<String, String> {
+    Err(format!("add {package} to package.json, then run `lockstep install`"))
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct InstallArgs {
-    /// Fail rather than change pnpm-lock.yaml [default in CI, where there is one]
-    #[arg(long, overrides_with = "no_frozen_lockfile")]
+    /// Refuses what people try first; see [`refuse_package`].
+    #[arg(hide = true, value_name = "PACKAGE", value_parser = refuse_package)]
+    packages: Vec<String>,
+
+    /// Fail if pnpm-lock.yaml would change [default in CI, if the file is there]
+    #[arg(long, overrides_with = "no_frozen_lockfile", help_heading = LOCKFILE)]
     frozen_lockfile: bool,
-    /// Bring pnpm-lock.yaml up to date, in CI too
-    #[arg(long)]
+    /// Bring pnpm-lock.yaml up to date, also in CI
+    #[arg(long, help_heading = LOCKFILE)]
     no_frozen_lockfile: bool,
     /// Neither read nor write pnpm-lock.yaml
-    #[arg(long, conflicts_with = "frozen_lockfile")]
+    #[arg(long, conflicts_with = "frozen_lockfile", help_heading = LOCKFILE)]
     pub no_lockfile: bool,
-    /// Use what is in the store; make no request
-    #[arg(long)]
-    offline: bool,
     /// Leave devDependencies out
     #[arg(long, short = 'P', visible_alias = "production")]
     prod: bool,
-    /// Do not mention packages that want to run build scripts (none is run in any case)
+    /// Do not list packages that have build scripts (they are never run)
     #[arg(long)]
     pub ignore_scripts: bool,
-    /// The project's directory [default: this one]
+    /// The project's directory [default: the current one]
     #[arg(long, short = 'C', value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Where packages are kept for all projects
+    /// Where the files of all projects' packages are kept
     #[arg(long, value_name = "DIR")]
     store_dir: Option<String>,
-    /// The registry to use, instead of .npmrc's
-    #[arg(long, value_name = "URL")]
+    /// Make no requests: use only what is in the store
+    #[arg(long, help_heading = NETWORK)]
+    offline: bool,
+    /// The default registry, in place of the one in .npmrc
+    #[arg(long, value_name = "URL", help_heading = NETWORK)]
     registry: Option<String>,
-    /// How many requests may run at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    /// The most requests at any one time [default: 3 per processor, 16 to 64]
+    #[arg(long, value_name = "N", help_heading = NETWORK, value_parser = clap::value_parser!(u32).range(1..=1024))]
     network_concurrency: Option<u32>,
     /// How to show progress
-    #[arg(long, value_enum, default_value_t = ReporterKind::Default)]
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = ReporterKind::Default)]
     pub reporter: ReporterKind,
 
     /// `none` installs as before pnpm#12241 was fixed: for comparisons
@@ -161,6 +180,11 @@ mod tests {
         assert!(!parse(&[]).frozen(dir.path(), &no_ci));
         assert!(!parse(&["--no-frozen-lockfile"]).frozen(dir.path(), &ci));
         assert!(parse(&["--frozen-lockfile"]).frozen(dir.path(), &no_ci));
+        assert!(
+            parse(&["--no-frozen-lockfile", "--frozen-lockfile"]).frozen(dir.path(), &no_ci),
+            "the last one counts"
+        );
+        assert!(!parse(&["--frozen-lockfile", "--no-frozen-lockfile"]).frozen(dir.path(), &ci));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use installer::rt::StopSignal;
 use installer::{config, rt};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use progress::Progress;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,7 +28,10 @@ pub fn run() -> ExitCode {
     match Args::parse().command {
         Command::Install(args) => run_install(&args),
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "lockstep", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "lockstep", &mut script);
+            // A reader that went away has seen enough.
+            let _ = std::io::stdout().write_all(&script);
             ExitCode::SUCCESS
         }
     }
