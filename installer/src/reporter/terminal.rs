@@ -4,7 +4,7 @@
 
 use super::counts::Counts;
 use super::lines::warning_line;
-use super::{ProgressEvent, Reporter};
+use super::{ProgressEvent, Reporter, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -63,11 +63,17 @@ impl Reporter for TerminalReporter {
             self.line.tick();
         }
         match event {
+            // The first packages count as resolved once all are: until then this line says what takes the time.
+            ProgressEvent::Stage { stage: Stage::Resolving } => {
+                self.line.set_message("Resolving dependencies");
+                self.line.tick();
+            }
             ProgressEvent::DownloadStarted { url, package, bytes_total: Some(bytes) } if *bytes >= GAUGE_BYTES_MIN => {
                 let draw = || self.gauge(format!("Downloading {package}"), *bytes);
                 state.gauges.entry(url.clone()).or_insert_with(draw);
             }
             ProgressEvent::DownloadProgress { url, bytes } => {
+                self.line.tick();
                 if let Some(gauge) = state.gauges.get(url) {
                     gauge.set_position(*bytes);
                 }
@@ -91,6 +97,16 @@ mod tests {
     use super::*;
     use crate::package::PackageId;
     use indicatif::InMemoryTerm;
+
+    #[test]
+    fn resolution_is_not_silent() {
+        let term = InMemoryTerm::new(10, 100);
+        let reporter = TerminalReporter::new(ProgressDrawTarget::term_like(Box::new(term.clone())));
+        reporter.report(&ProgressEvent::Stage { stage: Stage::Resolving });
+        assert!(term.contents().contains("Resolving dependencies"), "{}", term.contents());
+        reporter.clear();
+        assert_eq!(term.contents(), "");
+    }
 
     #[test]
     fn a_large_tarball_has_one_gauge_until_it_ends() {
