@@ -10,7 +10,8 @@
 //! | `run`, `observation`, `trace` | one run, and what it came to |
 //! | `oracles` | what must hold of every run |
 //! | `bugs` | planted bugs that the oracles must find |
-//! | `explore` | many runs, on all cores |
+//! | `explore`, `coverage`, `report` | many runs, on all cores; what they have seen; what it comes to |
+//! | `shrink` | a failure made small |
 //! | `explain`, `replay_file` | a failure for people, and for doing it again |
 //! | `cli` | the command line |
 //!
@@ -22,6 +23,8 @@ pub mod bugs;
 pub mod cli;
 #[cfg(madsim)]
 mod clock;
+#[cfg(madsim)]
+pub mod coverage;
 #[cfg(madsim)]
 pub mod disk;
 #[cfg(madsim)]
@@ -41,6 +44,8 @@ pub mod registry;
 #[cfg(madsim)]
 pub mod replay_file;
 #[cfg(madsim)]
+pub mod report;
+#[cfg(madsim)]
 pub mod run;
 #[cfg(madsim)]
 pub mod scenario;
@@ -48,6 +53,8 @@ pub mod scenario;
 pub mod schedule;
 #[cfg(madsim)]
 pub mod scheduler;
+#[cfg(madsim)]
+pub mod shrink;
 #[cfg(madsim)]
 pub mod strategy;
 #[cfg(madsim)]

@@ -31,6 +31,8 @@ pub struct Observation {
     pub leftover_files: Vec<String>,
     /// The lockfile and node_modules: path → what is there.
     pub tree: BTreeMap<String, Entry>,
+    /// What they are after an undisturbed run, where that succeeds.
+    pub expected_tree: Option<Arc<BTreeMap<String, Entry>>>,
 }
 
 /// How an install ended.

@@ -3,15 +3,13 @@
 //! A warm store and a lockfile are made by the real installer, in a run of its own under a plain schedule.
 
 use crate::bugs::Coordination;
-use crate::disk::{Image, ModelDisk};
+use crate::disk::{Entry, Image, ModelDisk};
 use crate::observation::Outcome;
 use crate::registry::{Published, publish};
-use crate::run::{PROJECT_DIR, RunPlan, run};
+use crate::run::{PROJECT_DIR, Run, RunPlan, run};
 use crate::scenario::{Install, Scenario, ScenarioError, Store};
-use crate::schedule::Branch;
-use crate::strategy::Strategy;
+use crate::strategy::{Fifo, Trial};
 use installer::lockfile;
-use installer::rt::Point;
 use installer::rt::simulated::Disk;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -19,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A scenario that is ready to run.
+#[derive(Clone)]
 pub struct Prepared {
     /// The scenario.
     pub scenario: Arc<Scenario>,
@@ -26,6 +25,10 @@ pub struct Prepared {
     pub published: Arc<Published>,
     /// The disk that each run begins with.
     pub image: Image,
+    /// What an undisturbed run of it is like.
+    pub trial: Trial,
+    /// The lockfile and node_modules after that run, where it succeeds: what every other run must come to.
+    pub expected_tree: Option<Arc<BTreeMap<String, Entry>>>,
 }
 
 /// Prepares a scenario.
@@ -50,7 +53,11 @@ pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
         lockfile = install_plainly(&scenario, &published, &Image::default(), everything)?.1;
     }
     let disk = project_on(&disk, everything, lockfile.as_deref());
-    Ok(Arc::new(Prepared { scenario, published, image: disk }))
+    let untried = Prepared { scenario, published, image: disk, trial: Trial::default(), expected_tree: None };
+    let plan = RunPlan { prepared: Arc::new(untried.clone()), coordination: Coordination::Shared };
+    let Run { trial, observation, .. } = run(plan, || Box::new(Fifo));
+    let expected_tree = observation.installed().then(|| Arc::new(observation.tree));
+    Ok(Arc::new(Prepared { trial, expected_tree, ..untried }))
 }
 
 /// A disk whose project is as new: package.json, perhaps a lockfile, and no node_modules.
@@ -81,26 +88,15 @@ fn install_plainly(
         scenario: Arc::new(plain),
         published: published.clone(),
         image: project_on(image, dependencies, None),
+        trial: Trial::default(),
+        expected_tree: None,
     };
-    let plan = RunPlan { prepared: Arc::new(prepared), coordination: Coordination::Shared, seed: 0 };
-    let run = run(plan, || Box::new(InOrder));
+    let plan = RunPlan { prepared: Arc::new(prepared), coordination: Coordination::Shared };
+    let run = run(plan, || Box::new(Fifo));
     if let Outcome::Installed(_) = run.observation.outcome {
         let lockfile = ModelDisk::new(&run.image).read(&PathBuf::from(PROJECT_DIR).join(lockfile::FILE_NAME)).ok();
         return Ok((run.image, lockfile));
     }
     let message = format!("its packages cannot be installed: {:?}", run.observation.outcome);
     Err(ScenarioError::Inconsistent { name: scenario.name.clone(), message })
-}
-
-/// Always the oldest task, and always on.
-struct InOrder;
-
-impl Strategy for InOrder {
-    fn pick(&mut self, _ready: &[&str]) -> usize {
-        0
-    }
-
-    fn branch(&mut self, _task: &str, _point: Point) -> Branch {
-        Branch::Continue
-    }
 }

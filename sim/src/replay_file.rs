@@ -1,15 +1,15 @@
 //! The file that a failure leaves behind: all that is needed to do the run again, as JSON.
 
 use crate::bugs::Coordination;
-use crate::explore::Failure;
-use crate::scenario::Scenario;
-use crate::schedule::Decision;
+use crate::schedule::Schedule;
+use crate::shrink::Shrunk;
+use crate::strategy::StrategyKind;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The version of this format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,12 +25,14 @@ pub struct ReplayFile {
     pub subject: Option<String>,
     /// The coordination.
     pub coordination: Coordination,
-    /// The run's seed: latencies and the like.
-    pub seed: u64,
+    /// The strategy and the seed that found it, for the curious: a replay needs neither.
+    pub strategy: StrategyKind,
+    /// See `strategy`.
+    pub seed: Option<u64>,
     /// The scenario, whole.
     pub scenario: serde_json::Value,
-    /// Every decision of the schedule.
-    pub decisions: Vec<Decision>,
+    /// The schedule: every decision that departs from the default.
+    pub schedule: Schedule,
 }
 
 /// A replay file that cannot be used.
@@ -64,16 +66,18 @@ pub enum ReplayFileError {
 
 impl ReplayFile {
     /// What it takes to do this failure again.
-    pub fn new(scenario: &Scenario, coordination: Coordination, failure: &Failure) -> Self {
+    pub fn new(shrunk: &Shrunk, coordination: Coordination, strategy: StrategyKind) -> Self {
+        let Shrunk { prepared, schedule, failure, .. } = shrunk;
         ReplayFile {
             format: FORMAT,
             oracle: failure.oracle.id().to_owned(),
             sentence: failure.violation.sentence.clone(),
             subject: failure.violation.subject.clone(),
             coordination,
+            strategy,
             seed: failure.seed,
-            scenario: serde_json::to_value(scenario).expect("a scenario is plain data"),
-            decisions: failure.run.decisions.clone(),
+            scenario: serde_json::to_value(&*prepared.scenario).expect("a scenario is plain data"),
+            schedule: schedule.clone(),
         }
     }
 

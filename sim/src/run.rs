@@ -7,10 +7,10 @@ use crate::disk::{Image, ModelDisk};
 use crate::observation::{Observation, Outcome};
 use crate::prepare::Prepared;
 use crate::registry::{self, GetLog};
-use crate::scenario::{Install, LeaderFault, Scenario};
-use crate::schedule::Decision;
+use crate::scenario::{Install, Scenario};
+use crate::schedule::Schedule;
 use crate::scheduler::{MAIN, Scheduler};
-use crate::strategy::{Divergence, Strategy};
+use crate::strategy::{Strategy, Trial};
 use crate::trace;
 use installer::config::Settings;
 use installer::install::{CoordinationMode, InstallError, InstallOptions, InstallPath, Summary, install_with};
@@ -19,7 +19,6 @@ use installer::rt::simulated;
 use installer::tarball::MemCache;
 use madsim::runtime::Runtime;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -31,6 +30,12 @@ pub const PROJECT_DIR: &str = "/project";
 
 /// Where the store is on the model disk.
 pub const STORE_DIR: &str = "/store";
+
+/// Seeds madsim. The same for all runs: what differs between them is their schedule, and nothing else.
+const SEED: u64 = 0;
+
+/// How long a packet is on its way; how long the registry takes to answer is up to the schedule.
+const PACKET_LATENCY: Duration = Duration::from_millis(1);
 
 /// An install that has not ended after so much virtual time hangs: far beyond every timeout and retry of a scenario.
 const HUNG_AFTER: Duration = Duration::from_secs(600);
@@ -48,18 +53,18 @@ pub struct RunPlan {
     pub prepared: Arc<Prepared>,
     /// The coordination.
     pub coordination: Coordination,
-    /// Seeds madsim: latencies and the like.
-    pub seed: u64,
 }
 
 /// A run, and how to do it again.
 pub struct Run {
     /// What it came to.
     pub observation: Observation,
-    /// Every decision of its schedule.
-    pub decisions: Vec<Decision>,
-    /// Where a replay stopped fitting.
-    pub divergence: Option<Divergence>,
+    /// Its schedule.
+    pub schedule: Schedule,
+    /// The first decision of a replayed schedule that it never came to.
+    pub misfit: Option<String>,
+    /// What strategies can learn from it.
+    pub trial: Trial,
     /// Stands for the whole trace; see [`trace::digest`].
     pub digest: u64,
     /// How many polls it took.
@@ -83,23 +88,29 @@ pub fn run(plan: RunPlan, strategy: impl FnOnce() -> Box<dyn Strategy> + Send) -
 fn run_here(plan: RunPlan, strategy: Box<dyn Strategy>) -> Run {
     let scenario = plan.prepared.scenario.clone();
     let mut config = madsim::Config::default();
-    let (from, to) = scenario.network.latency_ms;
-    config.net.send_latency = Duration::from_millis(from)..Duration::from_millis(to.max(from + 1));
-    let runtime = Runtime::with_seed_and_config(plan.seed, config);
+    config.net.send_latency = PACKET_LATENCY..PACKET_LATENCY + Duration::from_nanos(1);
+    let runtime = Runtime::with_seed_and_config(SEED, config);
     let gets = GetLog::default();
+    let faults = scenario.leaders.iter().map(|(package, fault)| (format!("download {package}"), fault.clone()));
+    let scheduler = Scheduler::new(strategy, ModelDisk::new(&plan.prepared.image), faults.collect());
     let (served, published, log) = (scenario.clone(), plan.prepared.published.clone(), gets.clone());
+    let decides = OnThisThread(scheduler.clone());
+    let latency: registry::Latency = Box::new(move |path| {
+        let (from_ms, to_ms) = served.network.latency_ms;
+        decides.get().latency(path, from_ms, to_ms)
+    });
     let registry_node = runtime.create_node().name("registry").ip(registry::ADDRESS.parse().expect("an address"));
-    registry_node.init(move || registry::serve(served.clone(), published.clone(), log.clone())).build();
+    registry_node.build().spawn(registry::serve(scenario, published, log, latency));
     let installer_node = runtime.create_node().name("installer").ip("10.0.0.2".parse().expect("an address")).build();
 
     let result = Arc::new(Mutex::new(None));
     let slot = result.clone();
-    // The strategy and the installer's future stay on this thread, which madsim's types do not know.
-    let strategy = OnThisThread(strategy);
+    // The scheduler and the installer's future stay on this thread, which madsim's types do not know.
+    let scheduler = OnThisThread(scheduler);
     let body = async move {
         let local = madsim::task::spawn_local(async move {
-            let OnThisThread(strategy) = { strategy };
-            simulate(plan, strategy, gets).await
+            let OnThisThread(scheduler) = { scheduler };
+            simulate(plan, scheduler, gets).await
         });
         let run = local.await.expect("the simulation's own task does not fail");
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(OnThisThread(run));
@@ -120,16 +131,19 @@ fn run_here(plan: RunPlan, strategy: Box<dyn Strategy>) -> Run {
 /// A value that is made, used and dropped on one thread, and passes through an interface that asks for `Send`.
 struct OnThisThread<T>(T);
 
+impl<T> OnThisThread<T> {
+    fn get(&self) -> &T {
+        &self.0
+    }
+}
+
 // SAFETY: madsim's runtime is single-threaded. `run_here` creates the value, and everything that holds it (the
 // runtime's tasks included) lives and dies within `run_here`, on the thread that called it.
 #[expect(unsafe_code, reason = "madsim asks for Send although a runtime never leaves its thread")]
 unsafe impl<T> Send for OnThisThread<T> {}
 
-async fn simulate(plan: RunPlan, strategy: Box<dyn Strategy>, gets: GetLog) -> Run {
-    let Prepared { scenario, image, .. } = &*plan.prepared;
-    let faults = scenario.leaders.iter().map(|(package, fault)| (format!("download {package}"), fault.clone()));
-    let faults: BTreeMap<String, LeaderFault> = faults.collect();
-    let scheduler = Scheduler::new(strategy, ModelDisk::new(image), faults);
+async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run {
+    let scenario = &plan.prepared.scenario;
     let entered = simulated::enter(scheduler.clone());
     // The registry binds its port meanwhile.
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -164,7 +178,7 @@ async fn simulate(plan: RunPlan, strategy: Box<dyn Strategy>, gets: GetLog) -> R
     drop(entered);
 
     let trace = scheduler.trace().take();
-    let (decisions, divergence) = scheduler.take_record();
+    let (schedule, misfit, trial) = (scheduler.schedule(), scheduler.misfit(), scheduler.trial());
     let disk = scheduler.model_disk();
     let digest = trace::digest(&trace);
     let observation = Observation {
@@ -177,8 +191,9 @@ async fn simulate(plan: RunPlan, strategy: Box<dyn Strategy>, gets: GetLog) -> R
         leftover_tasks,
         leftover_files: temporary_files(disk),
         tree: disk.tree(Path::new(PROJECT_DIR)),
+        expected_tree: plan.prepared.expected_tree.clone(),
     };
-    Run { observation, decisions, divergence, digest, steps: scheduler.steps(), image: disk.image() }
+    Run { observation, schedule, misfit, trial, digest, steps: scheduler.steps(), image: disk.image() }
 }
 
 async fn install(

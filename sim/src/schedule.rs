@@ -1,43 +1,84 @@
-//! A schedule as data: every decision of a run, by the names of what it chose between.
+//! A schedule as data: where a run departs from the default order.
+//!
+//! By default every task goes on at every point, ready tasks run first come, first served, and the registry answers at
+//! once. A schedule names the exceptions. Places in a run are named by task, point and count, so that code which has
+//! nothing to do with them may change without the schedule losing its meaning.
 
+use installer::rt::Point;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
-/// One decision of the scheduler.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// Several tasks could run: this one did.
-    Run(String),
-    /// A task came to an interleaving point: what it did there.
-    At {
-        /// The task.
-        task: String,
-        /// The point's label.
-        point: String,
-        /// What it did.
-        branch: Branch,
-    },
+/// Who answers requests, in a [`Moment`].
+pub const REGISTRY: &str = "registry";
+
+/// A task's point before its first.
+const START: &str = "start";
+
+/// The label of a task's last point.
+pub fn label(point: Option<Point>) -> &'static str {
+    point.map_or(START, Point::label)
 }
 
-/// What a task does at an interleaving point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Branch {
-    /// Goes on at once.
-    Continue,
-    /// Lets the other tasks that are ready go first.
-    Yield,
-    /// Waits so many milliseconds of virtual time, so that the network and timers go first too.
-    Delay(u64),
+/// A place in a run: a task comes to a point for the n-th time, or the registry gets the n-th request for a path.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moment {
+    /// The task's name; `registry` for a request.
+    pub task: Arc<str>,
+    /// The point's label; `GET /path` for a request.
+    pub point: Arc<str>,
+    /// Which visit, from 1.
+    pub occurrence: u32,
 }
 
-impl fmt::Display for Branch {
+impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Branch::Continue => write!(f, "goes on"),
-            Branch::Yield => write!(f, "yields"),
-            Branch::Delay(ms) => write!(f, "waits {ms} ms"),
+        write!(f, "{} at {}", self.task, self.point)?;
+        if self.occurrence > 1 {
+            write!(f, " (visit {})", self.occurrence)?;
+        }
+        Ok(())
+    }
+}
+
+/// Somebody does not go on at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who, and where.
+    #[serde(flatten)]
+    pub at: Moment,
+    /// For how long, in milliseconds of virtual time; 0 lets everybody who is ready go first.
+    pub delay_ms: u64,
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.delay_ms {
+            0 => write!(f, "{} lets the others go first", self.at),
+            ms => write!(f, "{} waits {ms} ms", self.at),
         }
     }
+}
+
+/// One turn of a task: the n-th since it came to a point.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Turn {
+    /// Where the task stands.
+    #[serde(flatten)]
+    pub at: Moment,
+    /// Which turn since then, from 1.
+    pub turn: u32,
+}
+
+/// A schedule.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Who waits, in the order in which it happened.
+    #[serde(default)]
+    pub holds: Vec<Hold>,
+    /// Every turn in its order; empty means first come, first served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub order: Vec<Turn>,
 }

@@ -6,13 +6,13 @@
 
 use crate::disk::ModelDisk;
 use crate::scenario::LeaderFault;
-use crate::schedule::{Branch, Decision};
-use crate::strategy::Strategy;
+use crate::schedule::{Hold, Moment, REGISTRY, Schedule, Turn, label};
+use crate::strategy::{Ready, Strategy, Trial};
 use crate::trace::{TraceLog, What};
 use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
 use installer::rt::{Event, Point};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,12 +26,18 @@ pub const MAIN: &str = "install";
 /// One run's tasks, disk and record.
 pub struct Scheduler {
     tasks: RefCell<BTreeMap<usize, Task>>,
-    ready: Arc<Ready>,
+    ready: Arc<ReadyQueue>,
     current: RefCell<Option<Current>>,
     next_id: Cell<usize>,
     next_unique: Cell<u64>,
     strategy: RefCell<Box<dyn Strategy>>,
-    record: RefCell<Vec<Decision>>,
+    holds: RefCell<Vec<Hold>>,
+    moments: RefCell<Vec<Moment>>,
+    turns: RefCell<Vec<Ready>>,
+    /// Whether some turn was not the default one.
+    reordered: Cell<bool>,
+    /// Path → how often it was asked for.
+    requests: RefCell<BTreeMap<String, u32>>,
     names: RefCell<BTreeMap<String, usize>>,
     /// What is still to happen to which task.
     faults: RefCell<BTreeMap<String, LeaderFault>>,
@@ -43,16 +49,30 @@ pub struct Scheduler {
 struct Task {
     body: Pin<Box<dyn Future<Output = ()>>>,
     waker: Waker,
+    place: Place,
+}
+
+/// Where a task stands.
+struct Place {
     name: Arc<str>,
     last_point: Option<Point>,
+    /// How often it came to each point.
+    visits: BTreeMap<Point, u32>,
+    /// How many turns it has had since it came to its last point.
+    turns: u32,
     waits_for: Option<String>,
+}
+
+impl Place {
+    fn next_turn(&self) -> Ready {
+        let occurrence = self.last_point.map_or(1, |point| self.visits[&point]);
+        Ready { task: self.name.clone(), point: self.last_point, occurrence, turn: self.turns + 1 }
+    }
 }
 
 /// The task that is being polled.
 struct Current {
-    name: Arc<str>,
-    last_point: Option<Point>,
-    waits_for: Option<String>,
+    place: Place,
     /// Its scenario cancels it at the point that it came to.
     cancelled: bool,
 }
@@ -69,26 +89,29 @@ pub struct Blocked {
 }
 
 #[derive(Default)]
-struct Ready {
+struct ReadyQueue {
     state: Mutex<ReadyState>,
 }
 
 #[derive(Default)]
 struct ReadyState {
-    tasks: BTreeSet<usize>,
+    /// In the order in which they became ready.
+    tasks: Vec<usize>,
     /// Wakes the scheduler itself.
     scheduler: Option<Waker>,
 }
 
 struct TaskWaker {
     id: usize,
-    ready: Arc<Ready>,
+    ready: Arc<ReadyQueue>,
 }
 
-impl Ready {
+impl ReadyQueue {
     fn wake(&self, id: usize) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.tasks.insert(id);
+        if !state.tasks.contains(&id) {
+            state.tasks.push(id);
+        }
         if let Some(waker) = state.scheduler.take() {
             drop(state);
             waker.wake();
@@ -116,7 +139,11 @@ impl Scheduler {
             next_id: Cell::new(0),
             next_unique: Cell::new(0),
             strategy: RefCell::new(strategy),
-            record: RefCell::default(),
+            holds: RefCell::default(),
+            moments: RefCell::default(),
+            turns: RefCell::default(),
+            reordered: Cell::new(false),
+            requests: RefCell::default(),
             names: RefCell::default(),
             faults: RefCell::new(faults),
             disk,
@@ -135,9 +162,42 @@ impl Scheduler {
         &self.trace
     }
 
-    /// Every decision so far, and where a replay stopped fitting.
-    pub fn take_record(&self) -> (Vec<Decision>, Option<crate::strategy::Divergence>) {
-        (self.record.take(), self.strategy.borrow().divergence())
+    /// The schedule so far, as it would be replayed.
+    pub fn schedule(&self) -> Schedule {
+        let turn = |ready: &Ready| {
+            let (point, occurrence) = (label(ready.point).into(), ready.occurrence);
+            Turn { at: Moment { task: ready.task.clone(), point, occurrence }, turn: ready.turn }
+        };
+        let order = if self.reordered.get() { self.turns.borrow().iter().map(turn).collect() } else { Vec::new() };
+        Schedule { holds: self.holds.borrow().clone(), order }
+    }
+
+    /// What strategies can learn from this run.
+    pub fn trial(&self) -> Trial {
+        let mut turns = BTreeMap::new();
+        for ready in self.turns.borrow().iter() {
+            *turns.entry(ready.task.clone()).or_default() += 1;
+        }
+        Trial { turns, moments: self.moments.borrow().clone() }
+    }
+
+    /// The first decision of a replayed schedule that the run never came to.
+    pub fn misfit(&self) -> Option<String> {
+        self.strategy.borrow().misfit()
+    }
+
+    /// How long the registry takes to answer this request, in milliseconds, between the two.
+    pub fn latency(&self, path: &str, from_ms: u64, to_ms: u64) -> u64 {
+        let mut requests = self.requests.borrow_mut();
+        let occurrence = requests.entry(path.to_owned()).or_default();
+        *occurrence += 1;
+        let at = Moment { task: REGISTRY.into(), point: format!("GET {path}").into(), occurrence: *occurrence };
+        let delay_ms = self.strategy.borrow_mut().latency(&at, from_ms, to_ms);
+        self.moments.borrow_mut().push(at.clone());
+        if delay_ms != from_ms {
+            self.holds.borrow_mut().push(Hold { at, delay_ms });
+        }
+        delay_ms
     }
 
     /// How many polls there were.
@@ -148,9 +208,9 @@ impl Scheduler {
     /// The tasks that have not ended, in the order of their spawning.
     pub fn unfinished(&self) -> Vec<Blocked> {
         let blocked = |task: &Task| Blocked {
-            task: task.name.to_string(),
-            last_point: task.last_point,
-            waits_for: task.waits_for.clone(),
+            task: task.place.name.to_string(),
+            last_point: task.place.last_point,
+            waits_for: task.place.waits_for.clone(),
         };
         self.tasks.borrow().values().map(blocked).collect()
     }
@@ -202,45 +262,42 @@ impl Scheduler {
         let mut state = self.ready.state.lock().unwrap_or_else(PoisonError::into_inner);
         let tasks = self.tasks.borrow();
         state.tasks.retain(|id| tasks.contains_key(id));
-        let id = match state.tasks.len() {
+        let index = match state.tasks.len() {
             0 => {
                 state.scheduler = Some(cx.waker().clone());
                 return None;
             }
-            1 => *state.tasks.first().expect("there is one"),
+            1 => 0,
             _ => {
-                let names: Vec<&str> = state.tasks.iter().map(|id| tasks[id].name.as_ref()).collect();
-                let index = self.strategy.borrow_mut().pick(&names);
-                self.record.borrow_mut().push(Decision::Run(names[index].to_owned()));
-                *state.tasks.iter().nth(index).expect("a strategy picks one of them")
+                let ready: Vec<_> = state.tasks.iter().map(|id| tasks[id].place.next_turn()).collect();
+                self.strategy.borrow_mut().pick(&ready)
             }
         };
-        state.tasks.remove(&id);
-        Some(id)
+        if index > 0 {
+            self.reordered.set(true);
+        }
+        Some(state.tasks.remove(index))
     }
 
     fn poll_task(&self, id: usize) {
         let mut task = self.tasks.borrow_mut().remove(&id).expect("a chosen task is there");
-        self.steps.set(self.steps.get() + 1);
-        self.current.replace(Some(Current {
-            name: task.name.clone(),
-            last_point: task.last_point,
-            waits_for: task.waits_for.take(),
-            cancelled: false,
-        }));
+        self.turns.borrow_mut().push(task.place.next_turn());
+        task.place.turns += 1;
+        task.place.waits_for = None;
+        let name = task.place.name.clone();
+        self.current.replace(Some(Current { place: task.place, cancelled: false }));
         let polled = task.body.as_mut().poll(&mut Context::from_waker(&task.waker));
-        let current = self.current.borrow().as_ref().map(|now| (now.last_point, now.waits_for.clone(), now.cancelled));
-        let (last_point, waits_for, cancelled) = current.expect("only this function ends a turn");
-        if polled.is_pending() && !cancelled {
-            task.last_point = last_point;
-            task.waits_for = waits_for;
+        let current = self.current.borrow_mut().take().expect("only this function ends a turn");
+        if polled.is_pending() && !current.cancelled {
+            let task = Task { body: task.body, waker: task.waker, place: current.place };
             self.tasks.borrow_mut().insert(id, task);
         } else {
-            self.trace.add(&task.name, if polled.is_pending() { What::Cancelled } else { What::Ended });
+            self.trace.add(&name, if polled.is_pending() { What::Cancelled } else { What::Ended });
             // Dropping a body tells facts too: they are this task's.
-            drop(task);
+            self.current.replace(Some(current));
+            drop(task.body);
+            self.current.replace(None);
         }
-        self.current.replace(None);
     }
 
     fn add(&self, name: String, body: Pin<Box<dyn Future<Output = ()>>>) -> usize {
@@ -249,7 +306,8 @@ impl Scheduler {
         let name: Arc<str> = self.distinct(name).into();
         let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
         self.trace.add(&name, What::Spawned);
-        self.tasks.borrow_mut().insert(id, Task { body, waker, name, last_point: None, waits_for: None });
+        let place = Place { name, last_point: None, visits: BTreeMap::new(), turns: 0, waits_for: None };
+        self.tasks.borrow_mut().insert(id, Task { body, waker, place });
         self.ready.wake(id);
         id
     }
@@ -263,13 +321,28 @@ impl Scheduler {
     }
 
     fn current_name(&self) -> Arc<str> {
-        self.current.borrow().as_ref().map_or_else(|| "teardown".into(), |current| current.name.clone())
+        self.current.borrow().as_ref().map_or_else(|| "teardown".into(), |current| current.place.name.clone())
     }
 
     fn with_current(&self, change: impl FnOnce(&mut Current)) {
         if let Some(current) = self.current.borrow_mut().as_mut() {
             change(current);
         }
+    }
+
+    /// Notes that the running task came to a point.
+    fn arrive(&self, point: Point) -> Moment {
+        let mut occurrence = 1;
+        self.with_current(|current| {
+            let visits = current.place.visits.entry(point).or_default();
+            *visits += 1;
+            occurrence = *visits;
+            current.place.last_point = Some(point);
+            current.place.turns = 0;
+        });
+        let moment = Moment { task: self.current_name(), point: point.label().into(), occurrence };
+        self.moments.borrow_mut().push(moment.clone());
+        moment
     }
 
     /// The fault that strikes the running task at this point, if any.
@@ -307,7 +380,7 @@ impl World for Scheduler {
     fn abort(&self, TaskId(id): TaskId) {
         let task = self.tasks.borrow_mut().remove(&id);
         if let Some(task) = task {
-            self.trace.add(&task.name, What::Cancelled);
+            self.trace.add(&task.place.name, What::Cancelled);
             drop(task);
         }
     }
@@ -315,7 +388,7 @@ impl World for Scheduler {
     fn point(&self, point: Point) -> BoxFuture {
         let name = self.current_name();
         self.trace.add(&name, What::At(point));
-        self.with_current(|current| current.last_point = Some(point));
+        let at = self.arrive(point);
         match self.fault_at(&name, point) {
             Some(LeaderFault::PanicsAt(_)) => panic!("planted at {}", point.label()),
             Some(LeaderFault::CancelledAt(_)) => {
@@ -324,19 +397,17 @@ impl World for Scheduler {
             }
             None => {}
         }
-        let branch = self.strategy.borrow_mut().branch(&name, point);
-        let (task, label) = (name.to_string(), point.label().to_owned());
-        self.record.borrow_mut().push(Decision::At { task, point: label, branch });
-        match branch {
-            Branch::Continue => Box::pin(std::future::ready(())),
-            Branch::Yield => Box::pin(YieldOnce(false)),
-            Branch::Delay(ms) => Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
+        let Some(delay_ms) = self.strategy.borrow_mut().hold(&at) else { return Box::pin(std::future::ready(())) };
+        self.holds.borrow_mut().push(Hold { at, delay_ms });
+        match delay_ms {
+            0 => Box::pin(YieldOnce(false)),
+            ms => Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
         }
     }
 
     fn event(&self, event: Event) {
         if let Event::Wait { key } = &event {
-            self.with_current(|current| current.waits_for = Some(key.clone()));
+            self.with_current(|current| current.place.waits_for = Some(key.clone()));
         }
         self.trace.add(&self.current_name(), What::Told(event));
     }

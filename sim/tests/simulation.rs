@@ -12,12 +12,14 @@ fn the_simulation_holds() {
 #[cfg(madsim)]
 mod simulated {
     use sim::bugs::Coordination;
-    use sim::explore::{Exploration, difference, explore, replay, run_seed};
+    use sim::explore::{Exploration, Plan, difference, explore, replay, run_seed};
     use sim::observation::Outcome;
-    use sim::oracles::{Reference, judge};
+    use sim::oracles::judge;
     use sim::prepare::{Prepared, prepare};
     use sim::replay_file::ReplayFile;
     use sim::scenario::Scenario;
+    use sim::shrink::{Shrunk, shrink};
+    use sim::strategy::StrategyKind;
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
@@ -30,24 +32,28 @@ mod simulated {
         prepare(Scenario::read(&path).unwrap()).unwrap()
     }
 
-    fn explored(name: &str, coordination: Coordination, runs: u64) -> Exploration {
-        explore(&prepared(name), coordination, 0..runs, 2, &|| {})
+    fn plan(coordination: Coordination, runs: u64) -> Plan {
+        let prepared = prepared("prefetch-cold-race");
+        Plan { prepared, coordination, strategy: StrategyKind::Portfolio, seeds: 0..runs, jobs: 2 }
+    }
+
+    fn explored(coordination: Coordination, runs: u64) -> Exploration {
+        explore(&plan(coordination, runs), &|| {})
     }
 
     /// pnpm/pnpm#12241: without the coordination some seed makes the registry serve a tarball twice, and that seed does so
     /// every time; with it no seed of a large set does.
     #[test]
     fn issue_12241() {
-        let uncoordinated = explored("prefetch-cold-race", Coordination::None, 50);
+        let uncoordinated = explored(Coordination::None, 50);
         let failure = uncoordinated.failure.expect("the race is found within 50 runs");
         assert!(["O1", "O2"].contains(&failure.oracle.id()), "{}", failure.oracle.id());
-        let prepared = prepared("prefetch-cold-race");
         for _ in 0..5 {
-            let again = run_seed(&prepared, Coordination::None, failure.seed);
-            let (oracle, violation) = judge(&again.observation, &Reference::default()).expect("the seed fails again");
+            let again = run_seed(&plan(Coordination::None, 50), failure.seed.unwrap());
+            let (oracle, violation) = judge(&again.observation).expect("the seed fails again");
             assert_eq!((oracle.id(), violation), (failure.oracle.id(), failure.violation.clone()));
         }
-        let coordinated = explored("prefetch-cold-race", Coordination::Shared, 3000);
+        let coordinated = explored(Coordination::Shared, 3000);
         assert!(coordinated.failure.is_none() && coordinated.nondeterminism.is_none());
     }
 
@@ -55,36 +61,79 @@ mod simulated {
     /// reproduce it deterministically.
     #[test]
     fn issue_13166() {
-        let buggy = explored("prefetch-cold-race", Coordination::LostWakeup, 200);
+        let buggy = explored(Coordination::LostWakeup, 200);
         let failure = buggy.failure.expect("the lost wake-up is found within 200 runs");
         assert_eq!(failure.oracle.id(), "O4");
         let Outcome::Hung(blocked) = &failure.run.observation.outcome else { panic!("it hangs") };
         let waiter = blocked.iter().find(|task| task.waits_for.is_some()).expect("somebody waits for a download");
         assert!(waiter.task.starts_with("cold ") || waiter.task.starts_with("prefetch "), "{}", waiter.task);
         let prepared = prepared("prefetch-cold-race");
-        let again = replay(&prepared, Coordination::LostWakeup, failure.seed, failure.run.decisions.clone());
-        assert!(again.divergence.is_none());
+        let again = replay(&prepared, Coordination::LostWakeup, failure.run.schedule.clone());
+        assert_eq!(again.misfit, None);
         assert_eq!(again.observation.outcome, failure.run.observation.outcome);
+    }
+
+    /// Each strategy by itself finds the lost wake-up.
+    #[test]
+    fn every_strategy_finds_the_lost_wakeup() {
+        for strategy in StrategyKind::RANDOM {
+            let plan = Plan { strategy, ..plan(Coordination::LostWakeup, 400) };
+            assert!(explore(&plan, &|| {}).failure.is_some(), "{} does not", strategy.label());
+        }
     }
 
     #[test]
     fn the_same_seed_gives_the_same_trace_and_a_replay_gives_it_too() {
-        let prepared = prepared("prefetch-cold-race");
-        for seed in 0..20 {
-            let first = run_seed(&prepared, Coordination::Shared, seed);
-            let second = run_seed(&prepared, Coordination::Shared, seed);
+        let plan = plan(Coordination::Shared, 1);
+        for seed in 0..40 {
+            let first = run_seed(&plan, seed);
+            let second = run_seed(&plan, seed);
             assert_eq!(difference(&first, &second), None, "seed {seed}");
-            let replayed = replay(&prepared, Coordination::Shared, seed, first.decisions.clone());
-            assert_eq!(replayed.divergence, None, "seed {seed}");
+            let replayed = replay(&plan.prepared, Coordination::Shared, first.schedule.clone());
+            assert_eq!(replayed.misfit, None, "seed {seed}");
             assert_eq!(difference(&first, &replayed), None, "seed {seed}");
         }
     }
 
     #[test]
     fn another_seed_gives_another_trace() {
-        let prepared = prepared("prefetch-cold-race");
-        let (a, b) = (run_seed(&prepared, Coordination::Shared, 1), run_seed(&prepared, Coordination::Shared, 2));
-        assert!(difference(&a, &b).is_some());
+        let plan = plan(Coordination::Shared, 1);
+        assert!(difference(&run_seed(&plan, 0), &run_seed(&plan, 5)).is_some());
+    }
+
+    #[test]
+    fn one_thread_and_many_come_to_the_same() {
+        for coordination in [Coordination::Shared, Coordination::LostWakeup] {
+            let result = |jobs| {
+                let Exploration { runs, schedules, coverage, failures, failure, .. } =
+                    explore(&Plan { jobs, ..plan(coordination, 300) }, &|| {});
+                (runs, schedules, coverage, failures, failure.map(|failure| (failure.seed, failure.violation)))
+            };
+            assert_eq!(result(1), result(3));
+        }
+    }
+
+    /// A shrunk failure is the same failure, takes at most two holds, and holds without any of them.
+    #[test]
+    fn failures_shrink_to_what_decides() {
+        for coordination in [Coordination::None, Coordination::LostWakeup] {
+            for first in [0, 100, 200] {
+                let plan = Plan { seeds: first..first + 100, ..plan(coordination, 100) };
+                let failure = explore(&plan, &|| {}).failure.expect("it is found within 100 runs");
+                let (oracle, subject) = (failure.oracle.id(), failure.violation.subject.clone());
+                let Shrunk { prepared, schedule, failure, .. } = shrink(&plan.prepared, coordination, failure);
+                assert_eq!((failure.oracle.id(), &failure.violation.subject), (oracle, &subject));
+                assert!(schedule.holds.len() <= 2 && schedule.order.is_empty(), "{schedule:?}");
+                assert!(prepared.scenario.packages.len() <= 3, "{:?}", prepared.scenario.packages);
+                for index in 0..schedule.holds.len() {
+                    let mut fewer = schedule.clone();
+                    fewer.holds.remove(index);
+                    let run = replay(&prepared, coordination, fewer);
+                    let verdict = judge(&run.observation);
+                    assert!(verdict.is_none_or(|(oracle, violation)| !failure.is_like(oracle, &violation)));
+                }
+            }
+        }
     }
 
     /// What a change once broke stays recorded, and holds.
@@ -97,8 +146,8 @@ mod simulated {
             let path = file.unwrap().path();
             let record = ReplayFile::read(&path).unwrap();
             let scenario = Scenario::from_value(record.scenario, &path).unwrap();
-            let run = replay(&prepare(scenario).unwrap(), record.coordination, record.seed, record.decisions);
-            let verdict = judge(&run.observation, &Reference::default()).map(|(_, violation)| violation.sentence);
+            let run = replay(&prepare(scenario).unwrap(), record.coordination, record.schedule);
+            let verdict = judge(&run.observation).map(|(_, violation)| violation.sentence);
             assert_eq!(verdict, None, "{}", path.display());
         }
     }

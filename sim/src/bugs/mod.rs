@@ -20,6 +20,14 @@ pub enum Coordination {
 }
 
 impl Coordination {
+    /// The option that chooses it on the command line; nothing for the default.
+    pub fn option(self) -> String {
+        match self {
+            Coordination::Shared => String::new(),
+            other => format!(" --coordination {}", other.label()),
+        }
+    }
+
     /// As the command line has it.
     pub fn label(self) -> &'static str {
         match self {

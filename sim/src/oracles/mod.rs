@@ -15,9 +15,7 @@ mod o10_error_names_the_cause;
 mod o11_same_result;
 mod o12_no_barrier;
 #[cfg(test)]
-mod testing;
-
-pub use o11_same_result::Reference;
+pub(crate) mod testing;
 
 use crate::observation::Observation;
 
@@ -29,11 +27,11 @@ pub trait Oracle: Sync {
     /// What it demands, as the end of "holds when …".
     fn demand(&self) -> &'static str;
 
-    /// Whether it holds of this run. `reference` is what other runs of the scenario came to.
+    /// Whether it holds of this run.
     ///
     /// # Errors
     /// What is wrong, in one sentence.
-    fn check(&self, run: &Observation, reference: &Reference) -> Result<(), Violation>;
+    fn check(&self, run: &Observation) -> Result<(), Violation>;
 }
 
 /// A run in which an oracle fails.
@@ -73,10 +71,7 @@ pub fn all() -> [&'static dyn Oracle; 11] {
 }
 
 /// The first oracle that fails, of those that apply to the run's scenario.
-pub fn judge(run: &Observation, reference: &Reference) -> Option<(&'static dyn Oracle, Violation)> {
+pub fn judge(run: &Observation) -> Option<(&'static dyn Oracle, Violation)> {
     let applies = |oracle: &&dyn Oracle| !run.scenario.without_oracles.contains_key(oracle.id());
-    all()
-        .into_iter()
-        .filter(applies)
-        .find_map(|oracle| oracle.check(run, reference).err().map(|violation| (oracle, violation)))
+    all().into_iter().filter(applies).find_map(|oracle| oracle.check(run).err().map(|violation| (oracle, violation)))
 }

@@ -1,6 +1,6 @@
 //! O1: at most one GET is in flight per tarball at any instant.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::Observation;
 
 /// See the module.
@@ -15,7 +15,7 @@ impl Oracle for OneInFlight {
         "at most one GET is in flight per tarball at any instant"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         for (package, gets) in run.tarball_gets() {
             for pair in gets.windows(2) {
                 let first_ended_us = pair[0].ended_us.unwrap_or(u64::MAX);

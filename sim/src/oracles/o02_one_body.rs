@@ -1,6 +1,6 @@
 //! O2: at most one completed body per tarball and install; none for a package that was in the store.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::Observation;
 use crate::scenario::{LeaderFault, Store};
 
@@ -16,7 +16,7 @@ impl Oracle for OneBody {
         "at most one whole body per tarball is served in an install, and none where the store was warm"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         for (package, gets) in run.tarball_gets() {
             // A download that was cut off by its scenario after its last byte has to be done again.
             let struck = match run.scenario.leaders.get(package) {

@@ -2,7 +2,7 @@
 //!
 //! A prefetch has one ladder of retries, the install one more. There is never one ladder per waiter.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::Observation;
 use crate::scenario::Install;
 
@@ -18,7 +18,7 @@ impl Oracle for RetryBudget {
         "a tarball is asked for at most as often as one prefetch's retries and one install's retries allow"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         let scenario = &run.scenario;
         let prefetches = scenario.prefetch && scenario.install == Install::Fresh;
         let attempts_max = scenario.fetch_retries as usize + 1;

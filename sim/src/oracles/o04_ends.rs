@@ -1,6 +1,6 @@
 //! O4: the install ends; no task waits for ever, and none panics but those that the scenario makes panic.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::scheduler::Blocked;
 
@@ -16,7 +16,7 @@ impl Oracle for Ends {
         "the install ends: no task waits for ever"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         match &run.outcome {
             Outcome::Installed(_) | Outcome::Failed(_) => Ok(()),
             Outcome::Panicked(message) => Err(Violation::new(format!("the install panicked: {message}"))),

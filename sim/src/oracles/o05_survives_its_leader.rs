@@ -1,6 +1,6 @@
 //! O5: who waits for a download gets its result although the task that leads it is cancelled or panics.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::scenario::Expectation;
 
@@ -16,7 +16,7 @@ impl Oracle for SurvivesItsLeader {
         "an install succeeds although a download's task is cancelled or panics once"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         let Some(package) = run.scenario.leaders.keys().next() else { return Ok(()) };
         if run.scenario.expect != Expectation::Success {
             return Ok(());

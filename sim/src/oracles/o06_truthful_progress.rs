@@ -1,6 +1,6 @@
 //! O6: each package is reported once, as fetched if and only if its bytes came over the network in this install.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::Observation;
 use installer::reporter::ProgressEvent;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ impl Oracle for TruthfulProgress {
         "each package is reported once, and as fetched if and only if the registry served it in this install"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         if !run.installed() {
             return Ok(());
         }

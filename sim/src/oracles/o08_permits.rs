@@ -1,6 +1,6 @@
 //! O8: never more requests in flight than permits, and every permit comes back.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 
 /// See the module.
@@ -15,7 +15,7 @@ impl Oracle for PermitsComeBack {
         "the registry never serves more requests at once than the limit, and all permits come back"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         let limit = run.scenario.network_concurrency;
         // An end before a start at the same instant: the permit was handed on.
         let starts = run.gets.iter().map(|get| (get.started_us, 1));

@@ -1,6 +1,6 @@
 //! O9: nothing is left after the install: no task, no slot, no temporary file, no request.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 
 /// See the module.
@@ -15,7 +15,7 @@ impl Oracle for NothingLeft {
         "after the install no task, slot, temporary file or request is left"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         if matches!(run.outcome, Outcome::Hung(_)) {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! O10: an install ends as its scenario says; where it fails, the error names the package, the URL and the cause.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::scenario::Expectation;
 
@@ -16,7 +16,7 @@ impl Oracle for ErrorNamesTheCause {
         "the install ends as expected, and an error names the package, the URL and the original cause"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         match (&run.scenario.expect, &run.outcome) {
             (Expectation::Success, Outcome::Failed(error)) => Err(Violation::new(format!(
                 "the install failed, which nothing in the scenario excuses: {}",

@@ -3,7 +3,7 @@
 //! Seen from two sides: no task of the cold batch says that it waits for another package's download; and each package is
 //! in node_modules soon after it could be, however slow the others are.
 
-use super::{Oracle, Reference, Violation};
+use super::{Oracle, Violation};
 use crate::observation::Observation;
 use crate::trace::What;
 use installer::lockfile::package_key;
@@ -26,7 +26,7 @@ impl Oracle for NoBarrier {
         "a cold package waits for its own tarball only, and a warm one for none"
     }
 
-    fn check(&self, run: &Observation, _: &Reference) -> Result<(), Violation> {
+    fn check(&self, run: &Observation) -> Result<(), Violation> {
         waits_for_its_own(run)?;
         appears_in_time(run)
     }

@@ -6,7 +6,7 @@ mod package_factory;
 mod server;
 
 pub use package_factory::{Published, publish};
-pub use server::{Get, GetLog, serve};
+pub use server::{Get, GetLog, Latency, serve};
 
 /// The registry's address in the simulated network.
 pub const ADDRESS: &str = "10.0.0.1";

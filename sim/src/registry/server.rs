@@ -87,7 +87,11 @@ impl Drop for OpenGet {
     }
 }
 
+/// How long to take for the answer to a request for this path, in milliseconds.
+pub type Latency = Box<dyn Fn(&str) -> u64 + Send>;
+
 struct Registry {
+    latency: Mutex<Latency>,
     published: Arc<Published>,
     servings: BTreeMap<VersionedName, Serving>,
     asked: Mutex<BTreeMap<VersionedName, usize>>,
@@ -95,9 +99,10 @@ struct Registry {
 }
 
 /// Serves until its node is killed.
-pub async fn serve(scenario: Arc<Scenario>, published: Arc<Published>, log: GetLog) {
+pub async fn serve(scenario: Arc<Scenario>, published: Arc<Published>, log: GetLog, latency: Latency) {
     let servings = scenario.network.tarballs.clone();
-    let registry = Arc::new(Registry { published, servings, asked: Mutex::default(), log });
+    let registry =
+        Arc::new(Registry { latency: Mutex::new(latency), published, servings, asked: Mutex::default(), log });
     let listener = TcpListener::bind("0.0.0.0:80").await.expect("the address is free");
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
@@ -118,8 +123,10 @@ pub async fn serve(scenario: Arc<Scenario>, published: Arc<Published>, log: GetL
 impl Registry {
     async fn answer(&self, raw_path: &str) -> Response<Serve> {
         let path = raw_path.replace("%2f", "/").replace("%2F", "/").replace("%40", "@");
+        let latency_ms = self.latency.lock().unwrap_or_else(PoisonError::into_inner)(&path);
         if let Some(packument) = self.published.packuments.get(&path) {
             let get = self.log.start(&path, None);
+            tokio::time::sleep(Duration::from_millis(latency_ms)).await;
             return respond(StatusCode::OK, packument.clone(), Serving::default(), None, get);
         }
         let Some((id, tarball)) = self.published.tarballs.get(&path) else {
@@ -129,9 +136,7 @@ impl Registry {
         let get = self.log.start(&path, Some(id.clone()));
         let serving = self.servings.get(id).cloned().unwrap_or_default();
         let fault = self.fault_of(id, &serving);
-        if serving.delay_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(serving.delay_ms)).await;
-        }
+        tokio::time::sleep(Duration::from_millis(latency_ms + serving.delay_ms)).await;
         match fault {
             Some(Fault::Status(status)) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -6,6 +6,7 @@ mod package_name;
 
 pub use package_name::VersionedName;
 
+use crate::coverage::Reach;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,9 @@ pub struct Scenario {
     /// What the install comes to.
     #[serde(default)]
     pub expect: Expectation,
+    /// States that some run must reach, or the exploration proves nothing.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub reach: BTreeSet<Reach>,
     /// How many runs `cargo sim` gives it.
     #[serde(default = "default_runs")]
     pub runs: u64,
@@ -109,7 +113,7 @@ pub enum Install {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// A packet takes from the first to the second, in milliseconds.
+    /// The registry takes from the first to the second to answer, in milliseconds, as the schedule says.
     pub latency_ms: (u64, u64),
     /// Tarballs that are not served plainly: `name@version` → how.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

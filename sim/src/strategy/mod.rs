@@ -1,24 +1,64 @@
 //! Strategies: how a schedule is chosen. One file each.
 
+mod chance;
+mod few_holds;
+mod fifo;
+mod pct;
+mod portfolio;
+mod pos;
 mod random;
 mod replay;
+mod urw;
 
+pub use few_holds::FewHolds;
+pub use fifo::Fifo;
+pub use pct::Pct;
+pub use portfolio::StrategyKind;
+pub use pos::Pos;
 pub use random::Random;
-pub use replay::{Divergence, Replay};
+pub use replay::Replay;
+pub use urw::Urw;
 
-use crate::schedule::Branch;
+use crate::schedule::Moment;
 use installer::rt::Point;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Chooses a schedule, decision by decision.
 pub trait Strategy {
-    /// Which of these tasks runs next, as an index. There are at least two, in the order of their spawning.
-    fn pick(&mut self, ready: &[&str]) -> usize;
+    /// Which of these goes on, as an index. They are in the order in which they became ready; there are at least two.
+    fn pick(&mut self, ready: &[Ready]) -> usize;
 
-    /// What the task does at this point.
-    fn branch(&mut self, task: &str, point: Point) -> Branch;
+    /// How long somebody waits who came to a moment, in milliseconds: none to go on, 0 to let all who are ready go first.
+    fn hold(&mut self, moment: &Moment) -> Option<u64>;
 
-    /// Where a replayed schedule stopped fitting the run.
-    fn divergence(&self) -> Option<Divergence> {
+    /// How long the registry takes to answer, in milliseconds, between the two.
+    fn latency(&mut self, request: &Moment, from_ms: u64, to_ms: u64) -> u64;
+
+    /// The first decision of a replayed schedule that the run never came to. Asked for when the run is over.
+    fn misfit(&self) -> Option<String> {
         None
     }
+}
+
+/// A task that could go on.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// Its name.
+    pub task: Arc<str>,
+    /// Its last point.
+    pub point: Option<Point>,
+    /// Which visit of that point, from 1.
+    pub occurrence: u32,
+    /// Which turn since then, from 1.
+    pub turn: u32,
+}
+
+/// What an undisturbed run of a scenario is like: some strategies plan with it.
+#[derive(Debug, Clone, Default)]
+pub struct Trial {
+    /// How many turns each task takes.
+    pub turns: BTreeMap<Arc<str>, u32>,
+    /// Every visit of a point and every request, in order.
+    pub moments: Vec<Moment>,
 }

@@ -1,65 +1,57 @@
-//! Does again what a record says. Where the record does not fit the run, it says so and goes on in the default order.
+//! Does a recorded schedule again. Whatever it does not mention goes the default way, so unrelated changes of the code leave
+//! it alone; what it mentions and the run never comes to is a misfit.
 
-use super::Strategy;
-use crate::schedule::{Branch, Decision};
-use installer::rt::Point;
-
-/// The first decision of a record that does not fit the run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Divergence {
-    /// Its place in the record, from 0.
-    pub index: usize,
-    /// What the record says; `None` where it has ended.
-    pub recorded: Option<Decision>,
-    /// What the run came to instead.
-    pub found: String,
-}
+use super::{Ready, Strategy};
+use crate::schedule::{Hold, Moment, Schedule, Turn, label};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
+#[derive(Debug)]
 pub struct Replay {
-    decisions: Vec<Decision>,
-    next: usize,
-    divergence: Option<Divergence>,
+    recorded: Schedule,
+    holds: BTreeMap<Moment, u64>,
+    places: BTreeMap<Turn, usize>,
+    held: BTreeSet<Moment>,
 }
 
 impl Replay {
-    /// Replays these decisions.
-    pub fn new(decisions: Vec<Decision>) -> Self {
-        Replay { decisions, next: 0, divergence: None }
+    /// Replays this schedule.
+    pub fn new(schedule: Schedule) -> Self {
+        let holds = schedule.holds.iter().map(|hold| (hold.at.clone(), hold.delay_ms)).collect();
+        let places = schedule.order.iter().cloned().enumerate().map(|(place, turn)| (turn, place)).collect();
+        Replay { recorded: schedule, holds, places, held: BTreeSet::new() }
     }
 
-    fn diverge(&mut self, found: String) {
-        let (index, recorded) = (self.next, self.decisions.get(self.next).cloned());
-        self.divergence.get_or_insert(Divergence { index, recorded, found });
+    fn place(&self, ready: &Ready) -> usize {
+        if self.places.is_empty() {
+            return 0;
+        }
+        let at = Moment { task: ready.task.clone(), point: label(ready.point).into(), occurrence: ready.occurrence };
+        self.places.get(&Turn { at, turn: ready.turn }).copied().unwrap_or(usize::MAX)
     }
 }
 
 impl Strategy for Replay {
-    fn pick(&mut self, ready: &[&str]) -> usize {
-        if let Some(Decision::Run(task)) = self.decisions.get(self.next)
-            && let Some(index) = ready.iter().position(|name| name == task)
-        {
-            self.next += 1;
-            return index;
-        }
-        self.diverge(format!("a choice between {}", ready.join(", ")));
-        0
+    fn pick(&mut self, ready: &[Ready]) -> usize {
+        // The first of those in the lowest place.
+        (0..ready.len()).min_by_key(|index| self.place(&ready[*index])).expect("there are at least two")
     }
 
-    fn branch(&mut self, task: &str, point: Point) -> Branch {
-        if let Some(Decision::At { task: recorded, point: label, branch }) = self.decisions.get(self.next)
-            && recorded == task
-            && label == point.label()
-        {
-            self.next += 1;
-            return *branch;
+    fn hold(&mut self, moment: &Moment) -> Option<u64> {
+        let delay_ms = self.holds.get(moment).copied();
+        if delay_ms.is_some() {
+            self.held.insert(moment.clone());
         }
-        self.diverge(format!("{task} at {}", point.label()));
-        Branch::Continue
+        delay_ms
     }
 
-    fn divergence(&self) -> Option<Divergence> {
-        self.divergence.clone()
+    fn latency(&mut self, request: &Moment, from_ms: u64, _to_ms: u64) -> u64 {
+        self.hold(request).unwrap_or(from_ms)
+    }
+
+    fn misfit(&self) -> Option<String> {
+        let missing = |hold: &&Hold| !self.held.contains(&hold.at);
+        self.recorded.holds.iter().find(missing).map(ToString::to_string)
     }
 }
 
@@ -67,12 +59,29 @@ impl Strategy for Replay {
 mod tests {
     use super::*;
 
+    fn moment(task: &str, occurrence: u32) -> Moment {
+        Moment { task: task.into(), point: "p".into(), occurrence }
+    }
+
     #[test]
-    fn a_record_that_does_not_fit_names_its_first_decision() {
-        let mut replay = Replay::new(vec![Decision::Run("b".into()), Decision::Run("c".into())]);
-        assert_eq!(replay.pick(&["a", "b"]), 1);
-        assert_eq!(replay.pick(&["a", "b"]), 0);
-        let divergence = replay.divergence().unwrap();
-        assert_eq!((divergence.index, divergence.recorded), (1, Some(Decision::Run("c".into()))));
+    fn a_schedule_that_does_not_fit_names_its_first_decision() {
+        let holds = vec![Hold { at: moment("a", 1), delay_ms: 3 }, Hold { at: moment("b", 2), delay_ms: 0 }];
+        let mut replay = Replay::new(Schedule { holds, order: Vec::new() });
+        assert_eq!(replay.misfit().as_deref(), Some("a at p waits 3 ms"));
+        assert_eq!(replay.hold(&moment("a", 1)), Some(3));
+        assert_eq!(replay.hold(&moment("b", 1)), None);
+        assert_eq!(replay.misfit().as_deref(), Some("b at p (visit 2) lets the others go first"));
+        assert_eq!(replay.hold(&moment("b", 2)), Some(0));
+        assert_eq!(replay.misfit(), None);
+    }
+
+    #[test]
+    fn turns_come_in_their_order_and_strangers_last() {
+        let ready = |task: &str| Ready { task: task.into(), point: None, occurrence: 1, turn: 1 };
+        let turn =
+            |task: &str| Turn { at: Moment { task: task.into(), point: label(None).into(), occurrence: 1 }, turn: 1 };
+        let mut replay = Replay::new(Schedule { holds: Vec::new(), order: vec![turn("b"), turn("a")] });
+        assert_eq!(replay.pick(&[ready("stranger"), ready("a"), ready("b")]), 2);
+        assert_eq!(replay.pick(&[ready("stranger"), ready("a")]), 1);
     }
 }

@@ -1,0 +1,200 @@
+//! Makes a failure small before it is shown: the scenario first, then the schedule, as long as it stays the same failure.
+//!
+//! The schedule ends as a handful of holds against the default order, none of which can be left out or shortened. It is
+//! made so in three steps: drop the order of turns and keep the holds; if the failure needs that order, look for holds that
+//! cause it too; then delta debugging ("Simplifying and Isolating Failure-Inducing Input", Zeller and Hildebrandt, 2002).
+//! Work is bounded in runs, never in time, so the same failure always shrinks to the same one.
+
+use crate::bugs::Coordination;
+use crate::explore::{Failure, replay};
+use crate::oracles::judge;
+use crate::prepare::{Prepared, prepare};
+use crate::run::{Run, RunPlan, run};
+use crate::scenario::{Network, Scenario, VersionedName};
+use crate::schedule::{Hold, Schedule};
+use crate::strategy::FewHolds;
+use std::sync::Arc;
+
+/// How many runs may look for few holds that cause a failure, before its own order of turns is kept.
+const SEARCH_RUNS_MAX: u64 = 600;
+
+/// How many runs one shrinking may take.
+const RUNS_MAX: u64 = 2_500;
+
+/// Delays to try in place of a longer one, in milliseconds.
+const DELAYS_MS: [u64; 7] = [0, 1, 3, 10, 30, 100, 300];
+
+/// A failure made small.
+pub struct Shrunk {
+    /// The scenario that is left.
+    pub prepared: Arc<Prepared>,
+    /// The schedule that is left.
+    pub schedule: Schedule,
+    /// The failure that it causes.
+    pub failure: Failure,
+    /// How many runs it took.
+    pub runs: u64,
+}
+
+/// Shrinks a failure of this scenario.
+pub fn shrink(prepared: &Arc<Prepared>, coordination: Coordination, failure: Failure) -> Shrunk {
+    let schedule = failure.run.schedule.clone();
+    let mut shrinker = Shrinker { prepared: prepared.clone(), coordination, schedule, failure, runs: 0 };
+    shrinker.drop_the_order();
+    shrinker.minimise_holds();
+    if shrinker.shrink_scenario() {
+        shrinker.minimise_holds();
+    }
+    shrinker.shorten_holds();
+    let Shrinker { prepared, schedule, failure, runs, .. } = shrinker;
+    Shrunk { prepared, schedule, failure, runs }
+}
+
+struct Shrinker {
+    prepared: Arc<Prepared>,
+    coordination: Coordination,
+    schedule: Schedule,
+    failure: Failure,
+    runs: u64,
+}
+
+impl Shrinker {
+    /// Takes `schedule` on `prepared` over if it causes the failure.
+    fn accept(&mut self, prepared: &Arc<Prepared>, schedule: Schedule) -> bool {
+        if self.runs >= RUNS_MAX {
+            return false;
+        }
+        let run = replay(prepared, self.coordination, schedule.clone());
+        self.take(prepared, schedule, run)
+    }
+
+    fn take(&mut self, prepared: &Arc<Prepared>, schedule: Schedule, run: Run) -> bool {
+        self.runs += 1;
+        let Some((oracle, violation)) = judge(&run.observation) else { return false };
+        if !self.failure.is_like(oracle, &violation) {
+            return false;
+        }
+        self.failure = Failure { seed: self.failure.seed, oracle, violation, run };
+        self.prepared = prepared.clone();
+        self.schedule = schedule;
+        true
+    }
+
+    /// First come, first served, with the same holds, or with a few others.
+    fn drop_the_order(&mut self) {
+        if self.schedule.order.is_empty() {
+            return;
+        }
+        let prepared = self.prepared.clone();
+        let holds = self.schedule.holds.clone();
+        if self.accept(&prepared, Schedule { holds, order: Vec::new() }) {
+            return;
+        }
+        for seed in 0..SEARCH_RUNS_MAX {
+            let plan = RunPlan { prepared: prepared.clone(), coordination: self.coordination };
+            let trial = &prepared.trial;
+            let holds = 1 + (seed % 3) as usize;
+            let run = run(plan, || Box::new(FewHolds::new(seed, holds, trial)));
+            let schedule = run.schedule.clone();
+            if self.take(&prepared, schedule, run) {
+                return;
+            }
+        }
+    }
+
+    /// Delta debugging: leaves out as many holds as it can, first many at once, then one by one.
+    fn minimise_holds(&mut self) {
+        let prepared = self.prepared.clone();
+        let mut chunk = self.schedule.holds.len().div_ceil(2);
+        while chunk > 0 {
+            let mut start = 0;
+            while start < self.schedule.holds.len() {
+                let mut fewer = self.schedule.clone();
+                let end = fewer.holds.len().min(start + chunk);
+                fewer.holds.drain(start..end);
+                if !self.accept(&prepared, fewer) {
+                    start = end;
+                }
+            }
+            chunk = if chunk == 1 { 0 } else { chunk.div_ceil(2) };
+        }
+    }
+
+    /// Leaves out packages, faults and slowness.
+    fn shrink_scenario(&mut self) -> bool {
+        let mut shrunk = false;
+        loop {
+            let candidates = simpler(&self.prepared.scenario, self.failure.violation.subject.as_deref());
+            let accepted = candidates.into_iter().any(|scenario| {
+                let schedule = self.schedule.clone();
+                prepare(scenario).is_ok_and(|prepared| self.accept(&prepared, schedule))
+            });
+            if !accepted {
+                return shrunk;
+            }
+            shrunk = true;
+        }
+    }
+
+    /// Makes each wait as short as it can be.
+    fn shorten_holds(&mut self) {
+        let prepared = self.prepared.clone();
+        for index in 0..self.schedule.holds.len() {
+            for delay_ms in DELAYS_MS {
+                let Some(Hold { delay_ms: now, .. }) = self.schedule.holds.get(index) else { break };
+                if delay_ms >= *now {
+                    break;
+                }
+                let mut shorter = self.schedule.clone();
+                shorter.holds[index].delay_ms = delay_ms;
+                if self.accept(&prepared, shorter) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Scenarios that are a step simpler.
+fn simpler(scenario: &Scenario, subject: Option<&str>) -> Vec<Scenario> {
+    let mut candidates = Vec::new();
+    let keep = |name: &VersionedName| subject.is_some_and(|subject| subject.starts_with(&name.to_string()));
+    for name in scenario.packages.keys().filter(|name| !keep(name)) {
+        candidates.extend(without(scenario, name));
+    }
+    let mut changed = |change: &dyn Fn(&mut Scenario)| {
+        let mut candidate = scenario.clone();
+        change(&mut candidate);
+        if candidate != *scenario {
+            candidates.push(candidate);
+        }
+    };
+    changed(&|scenario| scenario.network = Network { latency_ms: (1, 1), ..Network::default() });
+    changed(&|scenario| scenario.network.tarballs.clear());
+    changed(&|scenario| scenario.leaders.clear());
+    changed(&|scenario| scenario.commit_lag_ms = 0);
+    changed(&|scenario| scenario.packages.values_mut().for_each(|package| package.size_bytes = 100));
+    candidates
+}
+
+/// The scenario without one package; who depended on it depends on what it depended on.
+fn without(scenario: &Scenario, name: &VersionedName) -> Option<Scenario> {
+    let mut candidate = scenario.clone();
+    let removed = candidate.packages.remove(name)?;
+    if candidate.packages.is_empty() || candidate.packages.keys().any(|other| other.0.name == name.0.name) {
+        return None;
+    }
+    for package in candidate.packages.values_mut() {
+        if package.dependencies.remove(&name.0.name).is_some() {
+            package.dependencies.extend(removed.dependencies.clone());
+        }
+        package.optional_dependencies.remove(&name.0.name);
+        package.peer_dependencies.remove(&name.0.name);
+    }
+    if candidate.dependencies.remove(&name.0.name).is_some() {
+        candidate.dependencies.extend(removed.dependencies);
+    }
+    candidate.network.tarballs.remove(name);
+    candidate.leaders.remove(name);
+    Some(candidate)
+}

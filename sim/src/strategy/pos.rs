@@ -1,0 +1,70 @@
+//! POS, partial order sampling: every turn has a random priority of its own, and the highest goes first.
+//!
+//! Unlike a random walk, a turn that lost keeps its priority, so long delays of one task are as likely as short ones. After
+//! "Partial Order Aware Concurrency Sampling" (Yuan, Yang, Gu; CAV 2018); the re-drawing of racing events is left out, as
+//! turns here touch several things at once.
+
+use super::chance::Chance;
+use super::{Ready, Strategy};
+use crate::schedule::Moment;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Of so many visits of a point, one waits; all others let the priorities decide who goes on.
+const ONE_WAITS_OF: usize = 6;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Pos {
+    chance: Chance,
+    /// The priority of each task's next turn.
+    priorities: BTreeMap<Arc<str>, u64>,
+}
+
+impl Pos {
+    /// The schedule of this seed.
+    pub fn new(seed: u64) -> Self {
+        Pos { chance: Chance::new(seed), priorities: BTreeMap::new() }
+    }
+}
+
+impl Strategy for Pos {
+    fn pick(&mut self, ready: &[Ready]) -> usize {
+        let Pos { chance, priorities } = self;
+        for ready in ready {
+            if !priorities.contains_key(&ready.task) {
+                priorities.insert(ready.task.clone(), chance.number());
+            }
+        }
+        let highest = (0..ready.len()).max_by_key(|index| priorities[&ready[*index].task]);
+        let highest = highest.expect("there are at least two");
+        priorities.remove(&ready[highest].task);
+        highest
+    }
+
+    fn hold(&mut self, _moment: &Moment) -> Option<u64> {
+        Some(if self.chance.below(ONE_WAITS_OF) == 0 { self.chance.delay_ms() } else { 0 })
+    }
+
+    fn latency(&mut self, _request: &Moment, from_ms: u64, to_ms: u64) -> u64 {
+        self.chance.between(from_ms, to_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_that_lost_keeps_its_priority() {
+        let ready = |names: &[&str]| -> Vec<Ready> {
+            names.iter().map(|name| Ready { task: (*name).into(), point: None, occurrence: 1, turn: 1 }).collect()
+        };
+        let mut pos = Pos::new(7);
+        let winner = pos.pick(&ready(&["a", "b"]));
+        let loser = if winner == 0 { "b" } else { "a" };
+        let kept = pos.priorities[loser];
+        pos.pick(&ready(&[loser, "c"]));
+        assert!(pos.priorities.get(loser).is_none_or(|priority| *priority == kept));
+    }
+}

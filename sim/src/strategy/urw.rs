@@ -1,0 +1,71 @@
+//! URW, the unweighted random walk made fair: a task is picked as often as it has turns left.
+//!
+//! Picking uniformly among the ready tasks favours schedules in which short tasks run early; picking in proportion to the
+//! turns that are left, estimated from a trial run, makes every interleaving about equally likely. After "Selectively
+//! Uniform Concurrency Testing" (Zhao, Wolff, Mathur, Roychoudhury; ASPLOS 2025).
+
+use super::chance::Chance;
+use super::{Ready, Strategy, Trial};
+use crate::schedule::Moment;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Of so many visits of a point, one waits; all others let the walk decide who goes on.
+const ONE_WAITS_OF: usize = 6;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Urw {
+    chance: Chance,
+    turns_left: BTreeMap<Arc<str>, u32>,
+}
+
+impl Urw {
+    /// The schedule of this seed, for a scenario with this trial run.
+    pub fn new(seed: u64, trial: &Trial) -> Self {
+        Urw { chance: Chance::new(seed), turns_left: trial.turns.clone() }
+    }
+}
+
+impl Strategy for Urw {
+    fn pick(&mut self, ready: &[Ready]) -> usize {
+        let weight = |ready: &Ready| self.turns_left.get(&ready.task).copied().unwrap_or(0).max(1) as usize;
+        let mut ticket = self.chance.below(ready.iter().map(weight).sum());
+        let weight = |ready: &Ready| self.turns_left.get(&ready.task).copied().unwrap_or(0).max(1) as usize;
+        let picked = ready.iter().position(|ready| {
+            let won = ticket < weight(ready);
+            ticket = ticket.saturating_sub(weight(ready));
+            won
+        });
+        let picked = picked.expect("a ticket is below the sum of the weights");
+        if let Some(left) = self.turns_left.get_mut(&ready[picked].task) {
+            *left = left.saturating_sub(1);
+        }
+        picked
+    }
+
+    fn hold(&mut self, _moment: &Moment) -> Option<u64> {
+        Some(if self.chance.below(ONE_WAITS_OF) == 0 { self.chance.delay_ms() } else { 0 })
+    }
+
+    fn latency(&mut self, _request: &Moment, from_ms: u64, to_ms: u64) -> u64 {
+        self.chance.between(from_ms, to_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_more_to_do_is_picked_more_often() {
+        let names: [Arc<str>; 2] = ["long".into(), "short".into()];
+        let ready: Vec<_> =
+            names.iter().map(|task| Ready { task: task.clone(), point: None, occurrence: 1, turn: 1 }).collect();
+        let turns = BTreeMap::from([(names[0].clone(), 90), (names[1].clone(), 10)]);
+        let trial = Trial { turns, moments: Vec::new() };
+        let first_picks = (0..1000).map(|seed| Urw::new(seed, &trial).pick(&ready));
+        let long = first_picks.filter(|index| *index == 0).count();
+        assert!((850..950).contains(&long), "{long}");
+    }
+}
