@@ -167,13 +167,23 @@ fn examine(plan: &Plan, seed: u64, coverage: &mut Coverage) -> Examined {
 /// The run of this seed.
 pub fn run_seed(plan: &Plan, seed: u64) -> Run {
     let (strategy, prepared) = (plan.strategy, plan.prepared.clone());
-    let run_plan = RunPlan { prepared: prepared.clone(), coordination: plan.coordination };
+    let run_plan = RunPlan { prepared: prepared.clone(), coordination: plan.coordination, edit: None };
     run(run_plan, move || strategy.strategy(seed, &prepared.trial))
 }
 
 /// The run of a recorded schedule.
 pub fn replay(prepared: &Arc<Prepared>, coordination: Coordination, schedule: Schedule) -> Run {
-    let plan = RunPlan { prepared: prepared.clone(), coordination };
+    replay_edited(prepared, coordination, schedule, None)
+}
+
+/// The run of a recorded schedule in code that has changed since; see [`RunPlan::edit`].
+pub fn replay_edited(
+    prepared: &Arc<Prepared>,
+    coordination: Coordination,
+    schedule: Schedule,
+    edit: Option<u64>,
+) -> Run {
+    let plan = RunPlan { prepared: prepared.clone(), coordination, edit };
     run(plan, move || Box::new(Replay::new(schedule)))
 }
 

@@ -28,6 +28,8 @@ pub mod coverage;
 #[cfg(madsim)]
 pub mod disk;
 #[cfg(madsim)]
+mod edit;
+#[cfg(madsim)]
 pub mod explain;
 #[cfg(madsim)]
 pub mod explore;

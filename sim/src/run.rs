@@ -53,6 +53,8 @@ pub struct RunPlan {
     pub prepared: Arc<Prepared>,
     /// The coordination.
     pub coordination: Coordination,
+    /// Runs as if unrelated code had been added: which additions, as a seed. For tests of replays.
+    pub edit: Option<u64>,
 }
 
 /// A run, and how to do it again.
@@ -93,6 +95,7 @@ fn run_here(plan: RunPlan, strategy: Box<dyn Strategy>) -> Run {
     let gets = GetLog::default();
     let faults = scenario.leaders.iter().map(|(package, fault)| (format!("download {package}"), fault.clone()));
     let scheduler = Scheduler::new(strategy, ModelDisk::new(&plan.prepared.image), faults.collect());
+    scheduler.edit(plan.edit);
     let (served, published, log) = (scenario.clone(), plan.prepared.published.clone(), gets.clone());
     let decides = OnThisThread(scheduler.clone());
     let latency: registry::Latency = Box::new(move |path| {

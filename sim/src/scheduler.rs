@@ -5,6 +5,7 @@
 //! nothing can go on, the scheduler knows every blocked task by name and by the last point it came to.
 
 use crate::disk::ModelDisk;
+use crate::edit::Edit;
 use crate::scenario::LeaderFault;
 use crate::schedule::{Hold, Moment, REGISTRY, Schedule, Turn, label};
 use crate::strategy::{Ready, Strategy, Trial};
@@ -44,6 +45,7 @@ pub struct Scheduler {
     disk: ModelDisk,
     trace: TraceLog,
     steps: Cell<u64>,
+    edit: RefCell<Option<Edit>>,
 }
 
 struct Task {
@@ -149,7 +151,13 @@ impl Scheduler {
             disk,
             trace: TraceLog::default(),
             steps: Cell::new(0),
+            edit: RefCell::default(),
         })
+    }
+
+    /// Runs as if unrelated code had been added; see [`Edit`].
+    pub fn edit(&self, seed: Option<u64>) {
+        self.edit.replace(seed.map(Edit::new));
     }
 
     /// The disk.
@@ -198,6 +206,23 @@ impl Scheduler {
             self.holds.borrow_mut().push(Hold { at, delay_ms });
         }
         delay_ms
+    }
+
+    /// A point that recorded schedules do not know.
+    pub(crate) fn added_point(&self, task: &str, before: Point) {
+        let at = Moment { task: task.into(), point: format!("added before {}", before.label()).into(), occurrence: 1 };
+        let held = self.strategy.borrow_mut().hold(&at);
+        debug_assert!(held.is_none(), "a record cannot mention what was added after it");
+    }
+
+    /// A fact that recorded runs do not have.
+    pub(crate) fn added_fact(&self, task: &str) {
+        self.trace.add(&task.into(), What::Told(Event::Commit { keys: Vec::new() }));
+    }
+
+    /// A task that recorded schedules do not know, and that takes turns.
+    pub(crate) fn added_task(&self) {
+        self.add("added".to_owned(), Box::pin(YieldOnce(false)));
     }
 
     /// How many polls there were.
@@ -387,6 +412,9 @@ impl World for Scheduler {
 
     fn point(&self, point: Point) -> BoxFuture {
         let name = self.current_name();
+        if let Some(edit) = &*self.edit.borrow() {
+            edit.before(point, &name, self);
+        }
         self.trace.add(&name, What::At(point));
         let at = self.arrive(point);
         match self.fault_at(&name, point) {

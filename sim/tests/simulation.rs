@@ -12,12 +12,13 @@ fn the_simulation_holds() {
 #[cfg(madsim)]
 mod simulated {
     use sim::bugs::Coordination;
-    use sim::explore::{Exploration, Plan, difference, explore, replay, run_seed};
+    use sim::explore::{Exploration, Plan, difference, explore, replay, replay_edited, run_seed};
     use sim::observation::Outcome;
     use sim::oracles::judge;
     use sim::prepare::{Prepared, prepare};
     use sim::replay_file::ReplayFile;
     use sim::scenario::Scenario;
+    use sim::schedule::{Hold, Moment, Schedule};
     use sim::shrink::{Shrunk, shrink};
     use sim::strategy::StrategyKind;
     use std::path::{Path, PathBuf};
@@ -134,6 +135,35 @@ mod simulated {
                 }
             }
         }
+    }
+
+    /// Unrelated code is added in a hundred ways: what was recorded still fails, in at least 95 of them.
+    #[test]
+    fn records_survive_unrelated_edits() {
+        for coordination in [Coordination::None, Coordination::LostWakeup] {
+            let plan = plan(coordination, 100);
+            let failure = explore(&plan, &|| {}).failure.expect("it is found within 100 runs");
+            let Shrunk { prepared, schedule, failure, .. } = shrink(&plan.prepared, coordination, failure);
+            let mut changed = 0;
+            let reproduced = (0..100).filter(|edit| {
+                let run = replay_edited(&prepared, coordination, schedule.clone(), Some(*edit));
+                changed += u32::from(run.digest != failure.run.digest);
+                judge(&run.observation).is_some_and(|(oracle, violation)| failure.is_like(oracle, &violation))
+            });
+            let reproduced = reproduced.count();
+            assert!(changed > 50, "the edits change the run: {changed}");
+            assert!(reproduced >= 95, "{}: {reproduced} of 100", coordination.label());
+        }
+    }
+
+    /// A record of code that is gone says which of its decisions no longer fits.
+    #[test]
+    fn a_record_that_no_longer_fits_says_where() {
+        let plan = plan(Coordination::Shared, 1);
+        let gone = Moment { task: "cold gone@1.0.0".into(), point: "cold:start".into(), occurrence: 1 };
+        let schedule = Schedule { holds: vec![Hold { at: gone, delay_ms: 10 }], order: Vec::new() };
+        let run = replay(&plan.prepared, Coordination::Shared, schedule);
+        assert_eq!(run.misfit.as_deref(), Some("cold gone@1.0.0 at cold:start waits 10 ms"));
     }
 
     /// What a change once broke stays recorded, and holds.

@@ -10,6 +10,7 @@ mod random;
 mod replay;
 mod urw;
 
+pub use chance::Chance;
 pub use few_holds::FewHolds;
 pub use fifo::Fifo;
 pub use pct::Pct;
