@@ -12,7 +12,7 @@
 //! | `bugs` | planted bugs that the oracles must find |
 //! | `explore`, `coverage`, `report` | many runs, on all cores; what they have seen; what it comes to |
 //! | `shrink` | a failure made small |
-//! | `explain`, `replay_file` | a failure for people, and for doing it again |
+//! | `explain`, `perfetto`, `replay_file` | a failure for people, for trace viewers, and for doing it again |
 //! | `cli` | the command line |
 //!
 //! Everything here exists in builds with `--cfg madsim` only. Without it, the binary is a launcher that makes such a build.
@@ -39,6 +39,8 @@ pub mod launcher;
 pub mod observation;
 #[cfg(madsim)]
 pub mod oracles;
+#[cfg(madsim)]
+pub mod perfetto;
 #[cfg(madsim)]
 pub mod prepare;
 #[cfg(madsim)]

@@ -2,7 +2,7 @@
 //!
 //! Each run has a fresh OS thread: std's `RandomState` is seeded once per thread.
 
-use crate::bugs::{Coordination, LostWakeup};
+use crate::bugs::{Coordination, LostWakeup, Unsteady};
 use crate::disk::{Image, ModelDisk};
 use crate::observation::{Observation, Outcome};
 use crate::prepare::Prepared;
@@ -207,6 +207,7 @@ async fn install(
     match coordination {
         Coordination::Shared | Coordination::None => install_with(options, MemCache::default(), reporter).await,
         Coordination::LostWakeup => install_with(options, LostWakeup::default(), reporter).await,
+        Coordination::Unsteady => install_with(options, Unsteady::default(), reporter).await,
     }
 }
 
@@ -226,7 +227,7 @@ fn options(scenario: &Scenario, coordination: Coordination) -> InstallOptions {
     };
     options.coordination = match coordination {
         Coordination::None => CoordinationMode::None,
-        Coordination::Shared | Coordination::LostWakeup => CoordinationMode::Shared,
+        Coordination::Shared | Coordination::LostWakeup | Coordination::Unsteady => CoordinationMode::Shared,
     };
     options.prefetch = scenario.prefetch;
     options.commit_lag = Duration::from_millis(scenario.commit_lag_ms);

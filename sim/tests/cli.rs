@@ -37,6 +37,10 @@ fn a_failure_is_explained_and_its_file_reproduces_it() {
         let replayed = text(&sim(&["replay", path]), 1);
         assert!(replayed.starts_with("reproduced:"), "{replayed}");
     }
+    let trace = dir.path().join("trace.json");
+    text(&sim(&["replay", path, "--perfetto", trace.to_str().unwrap()]), 1);
+    let trace: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(trace).unwrap()).unwrap();
+    assert!(trace["traceEvents"].as_array().is_some_and(|events| events.len() > 20));
 }
 
 #[test]
@@ -80,6 +84,12 @@ fn bad_input_exits_with_2_and_says_what_is_wrong() {
         let message = text(&sim(arguments), 2);
         assert!(message.contains(words), "{words} is missing in:\n{message}");
     }
+}
+
+#[test]
+fn what_cannot_be_repeated_exits_with_3() {
+    let said = text(&sim(&["run", "prefetch-cold-race", "--coordination", "unsteady", "--jobs", "1"]), 3);
+    assert!(said.contains("NOT DETERMINISTIC") && said.contains("gave two traces; event "), "{said}");
 }
 
 #[test]

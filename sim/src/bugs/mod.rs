@@ -1,8 +1,10 @@
 //! Planted bugs: coordinators that are wrong in a way that real ones were, to show that the simulator notices.
 
 mod lost_wakeup;
+mod unsteady;
 
 pub use lost_wakeup::LostWakeup;
+pub use unsteady::Unsteady;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +19,8 @@ pub enum Coordination {
     None,
     /// A waiter registers for its wake-up after it re-checks: pnpm#13166.
     LostWakeup,
+    /// Cannot be repeated: shows that the simulator notices.
+    Unsteady,
 }
 
 impl Coordination {
@@ -34,6 +38,7 @@ impl Coordination {
             Coordination::Shared => "shared",
             Coordination::None => "none",
             Coordination::LostWakeup => "lost-wakeup",
+            Coordination::Unsteady => "unsteady",
         }
     }
 }

@@ -34,6 +34,9 @@ pub enum Command {
     Replay {
         /// The file that the failure left behind
         file: PathBuf,
+        /// Write the run as a Chrome trace, for Perfetto
+        #[arg(long, value_name = "FILE")]
+        perfetto: Option<PathBuf>,
     },
     /// What a CI runs: all scenarios and all recorded regressions, with reports
     Gate(GateArgs),

@@ -5,6 +5,7 @@ mod args;
 use crate::explain::explain;
 use crate::explore::{Failure, Plan, explore, replay};
 use crate::oracles::{self, judge};
+use crate::perfetto::chrome_trace;
 use crate::prepare::prepare;
 use crate::replay_file::{ReplayFile, ReplayFileError};
 use crate::report::{Report, ScenarioReport, Verdict};
@@ -57,7 +58,7 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.command {
         None => explore_all(&cli),
         Some(Command::Run(args)) => run_one(&cli, args),
-        Some(Command::Replay { file }) => replay_one(file),
+        Some(Command::Replay { file, perfetto }) => replay_one(file, perfetto.as_deref()),
         Some(Command::Gate(args)) => gate(&cli, args),
         Some(Command::List) => list(),
         Some(Command::Oracles) => Ok(list_oracles()),
@@ -146,8 +147,13 @@ fn run_one(cli: &Cli, args: &RunArgs) -> Result<ExitCode, InputError> {
     Ok(exit_code(report.verdict()))
 }
 
-fn replay_one(path: &Path) -> Result<ExitCode, InputError> {
-    let Replayed { file, name, shrunk, misfit } = replayed(path)?;
+fn replay_one(path: &Path, perfetto: Option<&Path>) -> Result<ExitCode, InputError> {
+    let Replayed { file, name, shrunk, misfit, trace } = replayed(path)?;
+    if let Some(perfetto) = perfetto {
+        let unwritable = |source| InputError::Unwritable { path: perfetto.to_owned(), source };
+        std::fs::write(perfetto, trace.to_string()).map_err(unwritable)?;
+        println!("the run as a Chrome trace: {}", perfetto.display());
+    }
     if let Some(misfit) = misfit {
         println!("the record no longer fits from this decision on, which the run never came to: {misfit}");
     }
@@ -168,6 +174,8 @@ struct Replayed {
     /// The failure, if it still fails; it was shrunk when it was recorded.
     shrunk: Option<Shrunk>,
     misfit: Option<String>,
+    /// The run as a Chrome trace.
+    trace: serde_json::Value,
 }
 
 fn replayed(path: &Path) -> Result<Replayed, InputError> {
@@ -177,11 +185,12 @@ fn replayed(path: &Path) -> Result<Replayed, InputError> {
     let prepared = prepare(scenario)?;
     let run = replay(&prepared, file.coordination, file.schedule.clone());
     let misfit = run.misfit.clone();
+    let trace = chrome_trace(&run.observation);
     let shrunk = judge(&run.observation).map(|(oracle, violation)| {
         let failure = Failure { seed: file.seed, oracle, violation, run };
         Shrunk { prepared, schedule: file.schedule.clone(), failure, runs: 0 }
     });
-    Ok(Replayed { file, name, shrunk, misfit })
+    Ok(Replayed { file, name, shrunk, misfit, trace })
 }
 
 fn gate(cli: &Cli, args: &GateArgs) -> Result<ExitCode, InputError> {
