@@ -30,6 +30,8 @@ pub mod disk;
 #[cfg(madsim)]
 mod edit;
 #[cfg(madsim)]
+pub mod exhaust;
+#[cfg(madsim)]
 pub mod explain;
 #[cfg(madsim)]
 pub mod explore;

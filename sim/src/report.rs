@@ -2,6 +2,7 @@
 
 use crate::bugs::Coordination;
 use crate::coverage::{Coverage, Reach, failure_rate_below};
+use crate::exhaust::Enumeration;
 use crate::explain::{Rate, explain};
 use crate::explore::{Exploration, Plan};
 use crate::replay_file::{ReplayFile, ReplayFileError};
@@ -122,6 +123,16 @@ impl ScenarioReport {
             None => ScenarioReport::of(name, 1, Verdict::Held, "held".to_owned(), String::new()),
             Some(text) => ScenarioReport::of(name, 1, Verdict::Failed, "FAILS AGAIN".to_owned(), text),
         }
+    }
+
+    /// Every schedule of a small world.
+    pub fn exhausted(all: &[Enumeration]) -> Self {
+        let schedules: u128 = all.iter().map(|one| one.found.schedules).sum();
+        let text: String = all.iter().filter_map(Enumeration::explanation).collect();
+        let held = text.is_empty();
+        let words = if held { format!("held: {schedules} of {schedules} schedules") } else { "FAILED".to_owned() };
+        let verdict = if held { Verdict::Held } else { Verdict::Failed };
+        ScenarioReport::of("exhaust".to_owned(), 1, verdict, words, text)
     }
 
     fn of(name: String, runs: u64, verdict: Verdict, words: String, explanation: String) -> Self {

@@ -93,6 +93,15 @@ fn what_cannot_be_repeated_exits_with_3() {
 }
 
 #[test]
+fn every_schedule_of_a_small_world_is_tried() {
+    let held = text(&sim(&["exhaust", "--callers", "2"]), 0);
+    assert!(held.contains("a caller goes away at waiter:park") && !held.contains("FAILED"), "{held}");
+    let failed = text(&sim(&["exhaust", "--callers", "2", "--coordination", "lost-wakeup"]), 1);
+    assert!(failed.contains("where nothing goes wrong, caller 1 never goes on:"), "{failed}");
+    assert!(text(&sim(&["exhaust", "--coordination", "none"]), 2).contains("nothing to enumerate"));
+}
+
+#[test]
 fn lists_say_what_there_is() {
     assert!(text(&sim(&["list"]), 0).contains("prefetch-cold-race"));
     assert!(text(&sim(&["oracles"]), 0).contains("O12"));
@@ -107,7 +116,7 @@ fn the_gate_fails_where_it_could_not_look_and_writes_its_reports() {
     let gate = sim(&["gate", "--budget", "0", "--junit", &junit, "--json", &json, "--summary", &summary]);
     let said = text(&gate, 1);
     assert!(said.contains("not run: out of budget"), "{said}");
-    assert!(said.contains("regressions/row-committed-before-publish") && said.contains("held"), "{said}");
+    assert!(said.contains("regressions/row-committed-before-publish") && said.contains("held: "), "{said}");
     let read = |path: &str| std::fs::read_to_string(path).unwrap();
     assert!(read(&junit).contains("<failure message=\"not run: out of budget\">"));
     assert!(read(&summary).contains("| prefetch-cold-race | 0 | not run: out of budget |"));

@@ -38,7 +38,9 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         perfetto: Option<PathBuf>,
     },
-    /// What a CI runs: all scenarios and all recorded regressions, with reports
+    /// Enumerate every schedule of a few callers of the coordination, with each fault
+    Exhaust(ExhaustArgs),
+    /// What a CI runs: all scenarios, all recorded regressions, and `exhaust`, with reports
     Gate(GateArgs),
     /// List the scenarios
     List,
@@ -81,6 +83,19 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
+
+#[derive(Debug, Args)]
+pub struct ExhaustArgs {
+    /// How many callers ask for one tarball: a prefetch, then the install's
+    #[arg(long, value_name = "N", default_value_t = CALLERS, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub callers: u8,
+    /// The coordination of downloads
+    #[arg(long, value_enum, default_value_t = Coordination::Shared)]
+    pub coordination: Coordination,
+}
+
+/// How many callers the gate has.
+pub const CALLERS: u8 = 3;
 
 #[derive(Debug, Args)]
 pub struct GateArgs {

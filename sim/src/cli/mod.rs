@@ -2,6 +2,8 @@
 
 mod args;
 
+use crate::bugs::Coordination;
+use crate::exhaust::{Enumeration, Exhausted, enumerate};
 use crate::explain::explain;
 use crate::explore::{Failure, Plan, explore, replay};
 use crate::oracles::{self, judge};
@@ -11,7 +13,7 @@ use crate::replay_file::{ReplayFile, ReplayFileError};
 use crate::report::{Report, ScenarioReport, Verdict};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::shrink::Shrunk;
-use args::{Cli, Command, GateArgs, RunArgs};
+use args::{CALLERS, Cli, Command, ExhaustArgs, GateArgs, RunArgs};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use installer::rt::Point;
@@ -42,6 +44,8 @@ enum InputError {
     NoSuchScenario { name: String },
     #[error("cannot list {}: {source}", dir.display())]
     NoScenarios { dir: PathBuf, source: std::io::Error },
+    #[error("`{name}` is not a coordinator of its own: there is nothing to enumerate")]
+    NotACoordinator { name: &'static str },
     #[error("cannot write {}: {source}", path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },
 }
@@ -59,6 +63,7 @@ pub fn main() -> ExitCode {
         None => explore_all(&cli),
         Some(Command::Run(args)) => run_one(&cli, args),
         Some(Command::Replay { file, perfetto }) => replay_one(file, perfetto.as_deref()),
+        Some(Command::Exhaust(args)) => exhaust_all(&cli, args),
         Some(Command::Gate(args)) => gate(&cli, args),
         Some(Command::List) => list(),
         Some(Command::Oracles) => Ok(list_oracles()),
@@ -193,6 +198,24 @@ fn replayed(path: &Path) -> Result<Replayed, InputError> {
     Ok(Replayed { file, name, shrunk, misfit, trace })
 }
 
+fn exhaust_all(cli: &Cli, args: &ExhaustArgs) -> Result<ExitCode, InputError> {
+    let ExhaustArgs { callers, coordination } = args;
+    let Some(all) = enumerate(*coordination, usize::from(*callers), cli.jobs()) else {
+        return Err(InputError::NotACoordinator { name: coordination.label() });
+    };
+    for Enumeration { fault, found } in &all {
+        let Exhausted { schedules, states, violation } = found;
+        let verdict = match violation {
+            Some(_) => "FAILED".to_owned(),
+            None => format!("held in {schedules} of {schedules} schedules, through {states} states"),
+        };
+        println!("{:<45} {verdict}", fault.words());
+    }
+    let explanations: Vec<_> = all.iter().filter_map(Enumeration::explanation).collect();
+    explanations.iter().for_each(|text| print!("\n{text}"));
+    Ok(exit_code(if explanations.is_empty() { Verdict::Held } else { Verdict::Failed }))
+}
+
 fn gate(cli: &Cli, args: &GateArgs) -> Result<ExitCode, InputError> {
     let mut report = explore_scenarios(cli, args.budget, Verdict::Failed)?;
     for path in json_files(Path::new(REGRESSIONS_DIR))? {
@@ -201,6 +224,10 @@ fn gate(cli: &Cli, args: &GateArgs) -> Result<ExitCode, InputError> {
             shrunk.map(|shrunk| explain(&path.display().to_string(), file.coordination, &shrunk, None, &path));
         report.scenarios.push(ScenarioReport::regression(&path, explanation));
     }
+    let started = Instant::now();
+    let all = enumerate(Coordination::Shared, usize::from(CALLERS), cli.jobs()).expect("the installer's own is one");
+    report.scenarios.push(ScenarioReport::exhausted(&all));
+    report.seconds += started.elapsed().as_secs_f64();
     print_report(&report);
     let write = |path: &Path, text: &str, append: bool| {
         let mut options = std::fs::OpenOptions::new();

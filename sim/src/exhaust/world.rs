@@ -1,0 +1,181 @@
+//! The smallest world: tasks and points, and nothing else.
+
+use super::fault::Fault;
+use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
+use installer::rt::{Event, Point};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Runs whoever is chosen among the ready, up to its next point.
+#[derive(Default)]
+pub(super) struct Small {
+    tasks: RefCell<BTreeMap<usize, Task>>,
+    histories: RefCell<BTreeMap<usize, String>>,
+    wakes: Arc<Wakes>,
+    next_id: Cell<usize>,
+    current: Cell<Option<usize>>,
+    cancelled: Cell<bool>,
+    /// What is still to go wrong.
+    fault: Cell<Option<Fault>>,
+}
+
+struct Task {
+    name: String,
+    body: BoxFuture,
+}
+
+#[derive(Default)]
+struct Wakes(Mutex<Vec<usize>>);
+
+struct TaskWaker(usize, Arc<Wakes>);
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        let mut woken = self.1.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !woken.contains(&self.0) {
+            woken.push(self.0);
+        }
+    }
+}
+
+impl Small {
+    pub(super) fn new(fault: Fault) -> Self {
+        Self { fault: Cell::new(Some(fault)), ..Self::default() }
+    }
+
+    /// The tasks that could go on, in the order of their spawning.
+    pub(super) fn ready(&self) -> Vec<usize> {
+        let woken = self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tasks.borrow().keys().copied().filter(|id| woken.contains(id)).collect()
+    }
+
+    /// Polls the `choice`-th of the ready tasks; says who it was and where it came to.
+    pub(super) fn turn(&self, choice: usize) -> String {
+        let id = self.ready()[choice];
+        self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|woken| *woken != id);
+        let mut task = self.tasks.borrow_mut().remove(&id).expect("a ready task is there");
+        self.current.set(Some(id));
+        self.cancelled.set(false);
+        let waker = Waker::from(Arc::new(TaskWaker(id, self.wakes.clone())));
+        let polled = task.body.as_mut().poll(&mut Context::from_waker(&waker));
+        let name = task.name.clone();
+        self.note(if polled.is_ready() { " end" } else { "" });
+        if polled.is_pending() && !self.cancelled.get() {
+            self.tasks.borrow_mut().insert(id, task);
+        } else {
+            drop(task);
+        }
+        self.current.set(None);
+        let histories = self.histories.borrow();
+        let last =
+            histories.get(&id).and_then(|history| history.rsplit([' ', '#']).find(|word| word.parse::<u32>().is_err()));
+        let last = last.unwrap_or_default();
+        format!("{name}: {last}")
+    }
+
+    fn note(&self, what: &str) {
+        if let Some(id) = self.current.get() {
+            self.histories.borrow_mut().entry(id).or_default().push_str(what);
+        }
+    }
+
+    pub(super) fn state(&self) -> String {
+        format!("{:?} {:?}", self.histories.borrow(), self.ready())
+    }
+
+    pub(super) fn unfinished(&self) -> Vec<String> {
+        self.tasks.borrow().values().map(|task| task.name.clone()).collect()
+    }
+
+    pub(super) fn drop_tasks(&self) {
+        while let Some((_, task)) = { self.tasks.borrow_mut().pop_first() } {
+            drop(task);
+        }
+    }
+
+    /// The fault that strikes the running task at this point, if any; it does so once.
+    fn strikes(&self, point: Point) -> Option<Fault> {
+        let id = self.current.get()?;
+        let fault = self.fault.get()?;
+        let first_caller = id == 0;
+        let strikes = match fault {
+            Fault::LeaderCancelled(at) | Fault::LeaderPanics(at) => at == point,
+            Fault::CallerCancelled(at) => at == point && first_caller,
+            Fault::None | Fault::FailsForNow | Fault::FailsForGood => false,
+        };
+        if strikes {
+            self.fault.set(None);
+        }
+        strikes.then_some(fault)
+    }
+}
+
+/// Ready at the second poll.
+struct YieldOnce(bool);
+
+impl Future for YieldOnce {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0 {
+            return Poll::Ready(());
+        }
+        self.0 = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl World for Small {
+    fn spawn(&self, name: String, body: BoxFuture) -> TaskId {
+        let id = self.next_id.replace(self.next_id.get() + 1);
+        // Two leaders look alike; whose they are tells them apart.
+        let parent = self.current.get().map_or("nobody".to_owned(), |id| id.to_string());
+        self.histories.borrow_mut().insert(id, format!("of {parent}"));
+        self.tasks.borrow_mut().insert(id, Task { name, body });
+        self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        TaskId(id)
+    }
+
+    fn abort(&self, TaskId(id): TaskId) {
+        let task = self.tasks.borrow_mut().remove(&id);
+        drop(task);
+    }
+
+    fn point(&self, point: Point) -> BoxFuture {
+        // Who is about to wait holds a slot, perhaps one that others have left behind: which one decides what it sees.
+        // The slots are as many as the tasks that were spawned for them.
+        let slot = if point == Point::WaiterRegister { self.next_id.get() } else { 0 };
+        self.note(&format!(" {}#{slot}", point.label()));
+        match self.strikes(point) {
+            Some(Fault::LeaderPanics(_)) => panic!("planted at {}", point.label()),
+            Some(_) => {
+                self.cancelled.set(true);
+                Box::pin(std::future::pending())
+            }
+            None => Box::pin(YieldOnce(false)),
+        }
+    }
+
+    fn event(&self, event: Event) {
+        self.note(match event {
+            Event::Lead { .. } => " leads",
+            Event::Wait { .. } => " waits",
+            Event::Woken { .. } => " woken",
+            Event::Publish { outcome, .. } => outcome,
+            _ => "",
+        });
+    }
+
+    fn disk(&self) -> &dyn Disk {
+        unreachable!("the coordination does not touch the disk")
+    }
+
+    fn unique(&self) -> u64 {
+        0
+    }
+}
