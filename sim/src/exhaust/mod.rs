@@ -151,7 +151,7 @@ fn run<C: Coordinator + Default>(callers: usize, fault: Fault, choices: &[usize]
     let turns = choices.iter().map(|choice| world.turn(*choice)).collect();
     let here = Here {
         ready: world.ready().len(),
-        state: world.state(),
+        state: world.state(callers),
         turns,
         violation: log.violation(callers, fault, world.unfinished()),
     };

@@ -15,6 +15,8 @@ use std::task::{Context, Poll, Wake, Waker};
 pub(super) struct Small {
     tasks: RefCell<BTreeMap<usize, Task>>,
     histories: RefCell<BTreeMap<usize, String>>,
+    /// Task → who spawned it.
+    parents: RefCell<BTreeMap<usize, usize>>,
     wakes: Arc<Wakes>,
     next_id: Cell<usize>,
     current: Cell<Option<usize>>,
@@ -83,8 +85,22 @@ impl Small {
         }
     }
 
-    pub(super) fn state(&self) -> String {
-        format!("{:?} {:?}", self.histories.borrow(), self.ready())
+    /// Where all stand. Which of the install's callers is which makes no difference: of the states that differ only in
+    /// that, this is the first.
+    pub(super) fn state(&self, callers: usize) -> String {
+        let ready = self.ready();
+        let (histories, parents) = (self.histories.borrow(), self.parents.borrow());
+        let named = |names: &[usize]| {
+            let name = |id: usize| names.get(id).copied().unwrap_or(id);
+            let mut tasks: Vec<_> = histories.iter().map(|(id, history)| (name(*id), *id, history)).collect();
+            tasks.sort();
+            let task = |(name_of, id, history): (usize, usize, &String)| {
+                let parent = parents.get(&id).copied().map_or(String::new(), |id| name(id).to_string());
+                format!("{name_of}<{parent}{}{history};", if ready.contains(&id) { '!' } else { ' ' })
+            };
+            tasks.into_iter().map(task).collect::<String>()
+        };
+        permutations(callers).iter().map(|names| named(names)).min().unwrap_or_default()
     }
 
     pub(super) fn unfinished(&self) -> Vec<String> {
@@ -114,6 +130,19 @@ impl Small {
     }
 }
 
+/// The names that 0, 1, 2, … can have if 0, the prefetch, keeps its own.
+fn permutations(callers: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![vec![0]];
+    for next in 1..callers {
+        let insert_at = |names: &Vec<usize>| {
+            let names = names.clone();
+            (1..=names.len()).map(move |at| [&names[..at], &[next], &names[at..]].concat())
+        };
+        all = all.iter().flat_map(insert_at).collect();
+    }
+    all
+}
+
 /// Ready at the second poll.
 struct YieldOnce(bool);
 
@@ -134,8 +163,8 @@ impl World for Small {
     fn spawn(&self, name: String, body: BoxFuture) -> TaskId {
         let id = self.next_id.replace(self.next_id.get() + 1);
         // Two leaders look alike; whose they are tells them apart.
-        let parent = self.current.get().map_or("nobody".to_owned(), |id| id.to_string());
-        self.histories.borrow_mut().insert(id, format!("of {parent}"));
+        self.parents.borrow_mut().extend(self.current.get().map(|parent| (id, parent)));
+        self.histories.borrow_mut().insert(id, String::new());
         self.tasks.borrow_mut().insert(id, Task { name, body });
         self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         TaskId(id)
