@@ -192,3 +192,24 @@ fn what_a_killed_install_left_in_the_store_goes_after_a_day() {
     succeeded(&lockstep(&registry, dir.path(), &[]));
     assert!(!old.exists() && young.exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_power_loss_emptied_is_made_anew() {
+    let registry = LocalRegistry::start();
+    registry.publish(&packages());
+    let (dir, expected) = (undisturbed(&registry), undisturbed(&registry));
+    // The same inode in the store and in node_modules, as after a crash that came before its bytes were on the disk.
+    let emptied = dir.path().join("node_modules/.pnpm/p03@1.0.0/node_modules/p03/lib/c.js");
+    std::fs::write(&emptied, "").unwrap();
+    std::fs::write(dir.path().join("pnpm-lock.yaml"), "").unwrap();
+    std::fs::write(dir.path().join("node_modules/.lockstep-boot"), "an earlier one").unwrap();
+    registry.forget_requests();
+    next_run_is_whole(&registry, dir.path(), &expected);
+    assert_eq!(registry.tarball_requests().into_keys().collect::<Vec<_>>(), [packages()[3].tarball_path()]);
+
+    // Looked into once per start of the machine, not once per install.
+    std::fs::write(&emptied, "mine").unwrap();
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    assert_eq!(std::fs::read_to_string(&emptied).unwrap(), "mine");
+}

@@ -102,11 +102,15 @@ pub enum Reach {
     LeaderLost,
     /// A second leader runs for a tarball.
     SecondLeader,
+    /// The program ends before its time.
+    Crashed,
+    /// The program ends before its time, with some rows committed.
+    CrashedWithRows,
 }
 
 impl Reach {
     /// All states.
-    pub const ALL: [Reach; 8] = [
+    pub const ALL: [Reach; 10] = [
         Reach::ColdWaits,
         Reach::InFlightAtPartition,
         Reach::UncommittedAtPartition,
@@ -115,6 +119,8 @@ impl Reach {
         Reach::AskedAgain,
         Reach::LeaderLost,
         Reach::SecondLeader,
+        Reach::Crashed,
+        Reach::CrashedWithRows,
     ];
 
     /// As scenarios have it.
@@ -128,6 +134,8 @@ impl Reach {
             Reach::AskedAgain => "asked-again",
             Reach::LeaderLost => "leader-lost",
             Reach::SecondLeader => "second-leader",
+            Reach::Crashed => "crashed",
+            Reach::CrashedWithRows => "crashed-with-rows",
         }
     }
 
@@ -160,6 +168,8 @@ impl Reach {
                 let mut keys = BTreeSet::new();
                 events().any(|(_, event)| matches!(event, Event::Lead { key } if !keys.insert(key)))
             }
+            Reach::Crashed => run.crash.is_some(),
+            Reach::CrashedWithRows => run.crash.as_ref().is_some_and(|crash| !crash.rows.is_empty()),
         }
     }
 }

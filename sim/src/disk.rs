@@ -6,10 +6,11 @@ use installer::rt::FileKind;
 use installer::rt::simulated::Disk;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,12 +32,16 @@ enum Inode {
 #[derive(Debug, Clone)]
 pub struct Image {
     inodes: Vec<Inode>,
+    /// How often it was taken into use.
+    uses: u64,
+    /// How often its machine was started.
+    boots: u64,
     databases: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 impl Default for Image {
     fn default() -> Self {
-        Image { inodes: vec![Inode::Directory(BTreeMap::new())], databases: BTreeMap::new() }
+        Image { inodes: vec![Inode::Directory(BTreeMap::new())], uses: 0, boots: 1, databases: BTreeMap::new() }
     }
 }
 
@@ -44,6 +49,26 @@ impl Default for Image {
 pub struct ModelDisk {
     inodes: RefCell<Vec<Inode>>,
     databases: RefCell<BTreeMap<PathBuf, Database>>,
+    watch: RefCell<Option<Weak<dyn Watch>>>,
+    /// The inodes from here on are not synced.
+    synced: Cell<Ino>,
+    uses: u64,
+    boots: u64,
+}
+
+/// Whoever is asked before a disk changes.
+pub trait Watch {
+    /// So many bytes are about to be written; none where names change only.
+    ///
+    /// # Errors
+    /// What the disk says instead of doing it.
+    fn before_change(&self, bytes: u64) -> io::Result<()>;
+
+    /// The database is about to be opened for writing.
+    ///
+    /// # Errors
+    /// What SQLite says instead of doing it.
+    fn before_database_opens(&self) -> rusqlite::Result<()>;
 }
 
 /// An in-memory database lives as long as a connection to it does.
@@ -66,7 +91,14 @@ pub enum Entry {
 impl ModelDisk {
     /// A disk that begins as `image`.
     pub fn new(image: &Image) -> Self {
-        let disk = ModelDisk { inodes: RefCell::new(image.inodes.clone()), databases: RefCell::default() };
+        let disk = ModelDisk {
+            inodes: RefCell::new(image.inodes.clone()),
+            databases: RefCell::default(),
+            watch: RefCell::default(),
+            synced: Cell::new(image.inodes.len()),
+            uses: image.uses + 1,
+            boots: image.boots,
+        };
         for (path, bytes) in &image.databases {
             let mut database = Database::create();
             let mut source = Connection::open_in_memory().expect("SQLite opens a database in memory");
@@ -87,8 +119,46 @@ impl ModelDisk {
         let mut databases = self.databases.borrow_mut();
         Image {
             inodes: self.inodes.borrow().clone(),
+            uses: self.uses,
+            boots: self.boots,
             databases: databases.iter_mut().map(|(path, database)| (path.clone(), serialize(database))).collect(),
         }
+    }
+
+    /// The disk as it is after the machine has lost power: of the files that were not synced, no byte is left. Names are
+    /// kept, and so are committed rows, which is the worst that can happen to who trusts them.
+    pub fn image_after_power_loss(&self) -> Image {
+        let mut image = self.image();
+        image.boots += 1;
+        for inode in image.inodes.iter_mut().skip(self.synced.get()) {
+            if let Inode::File { bytes, .. } = inode {
+                *bytes = Arc::default();
+            }
+        }
+        image
+    }
+
+    /// How often this disk was taken into use, this time included.
+    pub fn uses(&self) -> u64 {
+        self.uses
+    }
+
+    /// How often this disk's machine was started.
+    pub fn boots(&self) -> u64 {
+        self.boots
+    }
+
+    /// From now on, `watch` is asked before each change.
+    pub fn watched_by(&self, watch: Weak<dyn Watch>) {
+        self.watch.replace(Some(watch));
+    }
+
+    fn watch(&self) -> Option<Rc<dyn Watch>> {
+        self.watch.borrow().as_ref().and_then(Weak::upgrade)
+    }
+
+    fn before_change(&self, bytes: usize) -> io::Result<()> {
+        self.watch().map_or(Ok(()), |watch| watch.before_change(bytes as u64))
     }
 
     /// Everything below `dir`, by its path relative to `dir`.
@@ -228,6 +298,7 @@ impl Disk for ModelDisk {
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+        self.before_change(bytes.len())?;
         self.insert(path, Inode::File { bytes: Arc::new(bytes.to_vec()), executable })
     }
 
@@ -238,13 +309,17 @@ impl Disk for ModelDisk {
             match self.kind_following(&so_far) {
                 Ok(FileKind::Directory) => {}
                 Ok(_) => return Err(ErrorKind::AlreadyExists.into()),
-                Err(_) => self.insert(&so_far, Inode::Directory(BTreeMap::new()))?,
+                Err(_) => {
+                    self.before_change(0)?;
+                    self.insert(&so_far, Inode::Directory(BTreeMap::new()))?;
+                }
             }
         }
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.before_change(0)?;
         let mut inodes = self.inodes.borrow_mut();
         let (from_dir, from_name) = parent_of(&inodes, from)?;
         let (to_dir, to_name) = parent_of(&inodes, to)?;
@@ -265,6 +340,7 @@ impl Disk for ModelDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.before_change(0)?;
         let mut inodes = self.inodes.borrow_mut();
         let (parent, name) = parent_of(&inodes, path)?;
         let ino = *entries_mut(&mut inodes, parent)?.get(&name).ok_or(ErrorKind::NotFound)?;
@@ -276,6 +352,7 @@ impl Disk for ModelDisk {
     }
 
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.before_change(0)?;
         let mut inodes = self.inodes.borrow_mut();
         let (parent, name) = parent_of(&inodes, path)?;
         entries_mut(&mut inodes, parent)?.remove(&name).map(drop).ok_or_else(|| ErrorKind::NotFound.into())
@@ -286,6 +363,7 @@ impl Disk for ModelDisk {
     }
 
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.before_change(0)?;
         let ino = walk(&self.inodes.borrow(), from, false)?;
         self.link_existing(ino, to)
     }
@@ -296,6 +374,7 @@ impl Disk for ModelDisk {
     }
 
     fn symlink(&self, target: &Path, link: &Path) -> io::Result<()> {
+        self.before_change(0)?;
         self.insert(link, Inode::Symlink(target.to_owned()))
     }
 
@@ -334,6 +413,9 @@ impl Disk for ModelDisk {
     }
 
     fn database(&self, path: &Path, writable: bool) -> rusqlite::Result<Connection> {
+        if writable {
+            self.watch().map_or(Ok(()), |watch| watch.before_database_opens())?;
+        }
         if writable && !self.exists(path) {
             let _ = self.write_new(path, b"SQLite format 3", false);
         }

@@ -6,7 +6,7 @@ use crate::oracles::{Oracle, Violation, judge};
 use crate::prepare::Prepared;
 use crate::run::{Run, RunPlan, run};
 use crate::schedule::Schedule;
-use crate::strategy::{Replay, StrategyKind};
+use crate::strategy::{Crashing, Replay, StrategyKind};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -168,7 +168,13 @@ fn examine(plan: &Plan, seed: u64, coverage: &mut Coverage) -> Examined {
 pub fn run_seed(plan: &Plan, seed: u64) -> Run {
     let (strategy, prepared) = (plan.strategy, plan.prepared.clone());
     let run_plan = RunPlan { prepared: prepared.clone(), coordination: plan.coordination, edit: None };
-    run(run_plan, move || strategy.strategy(seed, &prepared.trial))
+    run(run_plan, move || {
+        let chosen = strategy.strategy(seed, &prepared.trial);
+        match prepared.scenario.crash {
+            Some(_) => Box::new(Crashing::new(seed, &prepared.trial, chosen)),
+            None => chosen,
+        }
+    })
 }
 
 /// The run of a recorded schedule.

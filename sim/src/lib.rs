@@ -24,6 +24,8 @@ pub mod cli;
 #[cfg(madsim)]
 mod clock;
 #[cfg(madsim)]
+pub mod committed;
+#[cfg(madsim)]
 pub mod coverage;
 #[cfg(madsim)]
 pub mod disk;
@@ -37,6 +39,8 @@ pub mod explain;
 pub mod explore;
 #[cfg(not(madsim))]
 pub mod launcher;
+#[cfg(madsim)]
+mod life;
 #[cfg(madsim)]
 pub mod observation;
 #[cfg(madsim)]

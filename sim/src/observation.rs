@@ -1,8 +1,10 @@
 //! What a run came to: everything that the oracles look at.
 
+use crate::committed::CommittedRow;
 use crate::disk::Entry;
 use crate::registry::Get;
 use crate::scenario::{Scenario, VersionedName};
+use crate::schedule::Moment;
 use crate::scheduler::Blocked;
 use crate::trace::TraceEntry;
 use installer::install::Residue;
@@ -29,10 +31,24 @@ pub struct Observation {
     pub leftover_tasks: Vec<String>,
     /// Temporary files and directories that were left.
     pub leftover_files: Vec<String>,
+    /// The committed index rows at the end.
+    pub rows: Vec<CommittedRow>,
     /// The lockfile and node_modules: path → what is there.
     pub tree: BTreeMap<String, Entry>,
     /// What they are after an undisturbed run, where that succeeds.
     pub expected_tree: Option<Arc<BTreeMap<String, Entry>>>,
+    /// How the program ended before its time, where it did. The trace begins with that first life; everything else is the
+    /// second one's, which went on from what was left.
+    pub crash: Option<CrashSeen>,
+}
+
+/// The program's end before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrashSeen {
+    /// Before which change of the disk.
+    pub at: Moment,
+    /// The committed index rows on the disk that was left.
+    pub rows: Vec<CommittedRow>,
 }
 
 /// How an install ended.

@@ -33,7 +33,7 @@ pub fn chrome_trace(run: &Observation) -> Value {
                 events.push(json!({ "name": name, "ph": "i", "s": "t", "ts": ts, "pid": INSTALLER, "tid": lane }));
                 continue;
             }
-            What::Ended | What::Cancelled => None,
+            What::Ended | What::Cancelled | What::Crashed(_) => None,
         };
         if let Some((name, since_us)) = open.remove(&lane) {
             events.push(slice(&name, INSTALLER, lane, since_us, entry.at_us));

@@ -2,25 +2,23 @@
 //!
 //! Each run has a fresh OS thread: std's `RandomState` is seeded once per thread.
 
-use crate::bugs::{Coordination, LostWakeup, Unsteady};
-use crate::disk::{Image, ModelDisk};
-use crate::observation::{Observation, Outcome};
+use crate::bugs::Coordination;
+use crate::committed::committed_rows;
+use crate::disk::{Entry, Image, ModelDisk};
+use crate::life::live;
+use crate::observation::{CrashSeen, Observation};
 use crate::prepare::Prepared;
 use crate::registry::{self, GetLog};
-use crate::scenario::{Install, Scenario};
+use crate::scenario::Scenario;
 use crate::schedule::Schedule;
-use crate::scheduler::{MAIN, Scheduler};
-use crate::strategy::{Strategy, Trial};
+use crate::scheduler::Scheduler;
+use crate::strategy::{Fifo, Strategy, Trial};
 use crate::trace;
-use installer::config::Settings;
-use installer::install::{CoordinationMode, InstallError, InstallOptions, InstallPath, Summary, install_with};
-use installer::reporter::{ProgressEvent, Reporter};
-use installer::rt::simulated;
-use installer::tarball::MemCache;
+use installer::rt::TEMPORARY_PREFIX;
+use installer::virtual_store::boot_note;
 use madsim::runtime::Runtime;
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,15 +34,6 @@ const SEED: u64 = 0;
 
 /// How long a packet is on its way; how long the registry takes to answer is up to the schedule.
 const PACKET_LATENCY: Duration = Duration::from_millis(1);
-
-/// An install that has not ended after so much virtual time hangs: far beyond every timeout and retry of a scenario.
-const HUNG_AFTER: Duration = Duration::from_secs(600);
-
-/// How long what is left may take to go away after the install has returned.
-const SETTLE: Duration = Duration::from_secs(5);
-
-/// The inactivity timeout of simulated requests.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What is run, apart from the schedule.
 #[derive(Clone)]
@@ -93,8 +82,7 @@ fn run_here(plan: RunPlan, strategy: Box<dyn Strategy>) -> Run {
     config.net.send_latency = PACKET_LATENCY..PACKET_LATENCY + Duration::from_nanos(1);
     let runtime = Runtime::with_seed_and_config(SEED, config);
     let gets = GetLog::default();
-    let faults = scenario.leaders.iter().map(|(package, fault)| (format!("download {package}"), fault.clone()));
-    let scheduler = Scheduler::new(strategy, ModelDisk::new(&plan.prepared.image), faults.collect());
+    let scheduler = Scheduler::new(strategy, ModelDisk::new(&plan.prepared.image), scenario.clone());
     scheduler.edit(plan.edit);
     let (served, published, log) = (scenario.clone(), plan.prepared.published.clone(), gets.clone());
     let decides = OnThisThread(scheduler.clone());
@@ -146,142 +134,52 @@ impl<T> OnThisThread<T> {
 unsafe impl<T> Send for OnThisThread<T> {}
 
 async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run {
-    let scenario = &plan.prepared.scenario;
-    let entered = simulated::enter(scheduler.clone());
     // The registry binds its port meanwhile.
     tokio::time::sleep(Duration::from_millis(50)).await;
-
-    let reporter = Arc::new(Recorder::default());
-    let ended: Rc<Mutex<Option<Outcome>>> = Rc::default();
-    let main = {
-        let (ended, reporter, options) = (ended.clone(), reporter.clone(), options(scenario, plan.coordination));
-        async move {
-            let installed = AssertUnwindSafe(install(options, plan.coordination, reporter));
-            let outcome = match futures_util::FutureExt::catch_unwind(installed).await {
-                Ok(Ok(summary)) => Outcome::Installed(summary.residue),
-                Ok(Err(error)) => Outcome::Failed(render(&error)),
-                Err(panic) => Outcome::Panicked(panic_text(&*panic)),
-            };
-            *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    let first = live(&plan, &scheduler).await;
+    let (schedule, misfit, trial) = (scheduler.schedule(), scheduler.misfit(), scheduler.trial());
+    let (life, crash, gets_before, steps) = match scheduler.crashed() {
+        None => (first, None, 0, scheduler.steps()),
+        Some((at, image)) => {
+            let gets_before = gets.snapshot().len();
+            let disk = ModelDisk::new(&image);
+            let rows = committed_rows(&disk, &plan.prepared.published);
+            let undisturbed = Arc::new(Scenario { crash: None, ..Scenario::clone(&plan.prepared.scenario) });
+            let second = Scheduler::new(Box::new(Fifo), disk, undisturbed);
+            let mut life = live(&plan, &second).await;
+            life.trace = first.trace.into_iter().chain(life.trace).collect();
+            let stale = first.store_temporaries;
+            life.store_temporaries.retain(|file| !stale.contains(file));
+            (life, Some(CrashSeen { at, rows }), gets_before, scheduler.steps() + second.steps())
         }
     };
-    let in_time = tokio::time::timeout(HUNG_AFTER, scheduler.run(main)).await.is_ok();
-    let returned_us = crate::clock::now_us();
-    let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let outcome = match ended {
-        Some(outcome) if in_time => outcome,
-        _ => Outcome::Hung(scheduler.unfinished().into_iter().filter(|task| !is_connection(&task.task)).collect()),
-    };
-    if in_time {
-        scheduler.settle(SETTLE).await;
-    }
-    let leftover_tasks = scheduler.unfinished().into_iter().map(|task| task.task).filter(|name| !is_connection(name));
-    let leftover_tasks = leftover_tasks.filter(|name| name != MAIN).collect();
-    scheduler.drop_tasks();
-    drop(entered);
-
-    let trace = scheduler.trace().take();
-    let (schedule, misfit, trial) = (scheduler.schedule(), scheduler.misfit(), scheduler.trial());
-    let disk = scheduler.model_disk();
-    let digest = trace::digest(&trace);
+    let digest = trace::digest(&life.trace);
+    let disk = ModelDisk::new(&life.image);
     let observation = Observation {
-        scenario: scenario.clone(),
-        gets: gets.snapshot(),
-        trace,
-        progress: reporter.take(),
-        outcome,
-        returned_us,
-        leftover_tasks,
-        leftover_files: temporary_files(disk),
-        tree: disk.tree(Path::new(PROJECT_DIR)),
+        scenario: plan.prepared.scenario.clone(),
+        gets: gets.snapshot().split_off(gets_before),
+        trace: life.trace,
+        progress: life.progress,
+        outcome: life.outcome,
+        returned_us: life.returned_us,
+        leftover_tasks: life.leftover_tasks,
+        leftover_files: life.store_temporaries.into_iter().chain(project_temporaries(&disk)).collect(),
+        rows: committed_rows(&disk, &plan.prepared.published),
+        tree: project_tree(&disk),
         expected_tree: plan.prepared.expected_tree.clone(),
+        crash,
     };
-    Run { observation, schedule, misfit, trial, digest, steps: scheduler.steps(), image: disk.image() }
+    Run { observation, schedule, misfit, trial, digest, steps, image: life.image }
 }
 
-async fn install(
-    options: InstallOptions,
-    coordination: Coordination,
-    reporter: Arc<dyn Reporter>,
-) -> Result<Summary, InstallError> {
-    match coordination {
-        Coordination::Shared | Coordination::None => install_with(options, MemCache::default(), reporter).await,
-        Coordination::LostWakeup => install_with(options, LostWakeup::default(), reporter).await,
-        Coordination::Unsteady => install_with(options, Unsteady::default(), reporter).await,
-    }
+/// The project, apart from what says when it was made.
+fn project_tree(disk: &ModelDisk) -> BTreeMap<String, Entry> {
+    let mut tree = disk.tree(Path::new(PROJECT_DIR));
+    tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME));
+    tree
 }
 
-fn options(scenario: &Scenario, coordination: Coordination) -> InstallOptions {
-    let registry = url(registry::URL);
-    let mut settings = Settings::for_registry(registry, PathBuf::from(STORE_DIR));
-    settings.network.network_concurrency = scenario.network_concurrency;
-    settings.network.fetch_retries = scenario.fetch_retries;
-    settings.network.fetch_retry_mintimeout = Duration::from_millis(100);
-    settings.network.fetch_retry_maxtimeout = Duration::from_secs(1);
-    settings.network.fetch_timeout = FETCH_TIMEOUT;
-    let mut options = InstallOptions::new(PathBuf::from(PROJECT_DIR), settings);
-    options.path = match scenario.install {
-        Install::Fresh => InstallPath::Fresh,
-        Install::Frozen => InstallPath::Frozen,
-        Install::NoLockfile => InstallPath::NoLockfile,
-    };
-    options.coordination = match coordination {
-        Coordination::None => CoordinationMode::None,
-        Coordination::Shared | Coordination::LostWakeup | Coordination::Unsteady => CoordinationMode::Shared,
-    };
-    options.prefetch = scenario.prefetch;
-    options.commit_lag = Duration::from_millis(scenario.commit_lag_ms);
-    options
-}
-
-fn url<T: std::str::FromStr>(text: &str) -> T
-where
-    T::Err: std::fmt::Debug,
-{
-    text.parse().expect("a fixed URL")
-}
-
-/// hyper keeps a task per connection for as long as the connection may be used again.
-fn is_connection(task: &str) -> bool {
-    task.starts_with("connection")
-}
-
-/// Names that only a write in progress may have.
-fn temporary_files(disk: &ModelDisk) -> Vec<String> {
-    let in_store = disk.tree(Path::new(STORE_DIR)).into_keys().filter(|path| path.contains("/tmp/"));
-    let in_project = disk.tree(Path::new(PROJECT_DIR)).into_keys().filter(|path| path.contains(".lockstep-tmp-"));
-    in_store.chain(in_project).collect()
-}
-
-/// The error and its causes, one a line.
-fn render(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push('\n');
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
-}
-
-/// Keeps what the user is told.
-#[derive(Default)]
-struct Recorder(Mutex<Vec<ProgressEvent>>);
-
-impl Recorder {
-    fn take(&self) -> Vec<ProgressEvent> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Reporter for Recorder {
-    fn report(&self, event: &ProgressEvent) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
-    }
+/// Names in the project that only a write in progress may have.
+fn project_temporaries(disk: &ModelDisk) -> impl Iterator<Item = String> {
+    disk.tree(Path::new(PROJECT_DIR)).into_keys().filter(|path| path.contains(TEMPORARY_PREFIX))
 }

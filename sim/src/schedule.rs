@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
+/// What a task is about to do when it changes the disk, in a [`Moment`].
+pub const CHANGE: &str = "disk";
+
 /// Who answers requests, in a [`Moment`].
 pub const REGISTRY: &str = "registry";
 
@@ -20,13 +23,14 @@ pub fn label(point: Option<Point>) -> &'static str {
     point.map_or(START, Point::label)
 }
 
-/// A place in a run: a task comes to a point for the n-th time, or the registry gets the n-th request for a path.
+/// A place in a run: a task comes to a point for the n-th time, or is about to change the disk for the n-th time, or the
+/// registry gets the n-th request for a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Moment {
     /// The task's name; `registry` for a request.
     pub task: Arc<str>,
-    /// The point's label; `GET /path` for a request.
+    /// The point's label; `disk` for a change of the disk; `GET /path` for a request.
     pub point: Arc<str>,
     /// Which visit, from 1.
     pub occurrence: u32,
@@ -81,4 +85,7 @@ pub struct Schedule {
     /// Every turn in its order; empty means first come, first served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<Turn>,
+    /// Before which change of the disk the program ends, where its scenario says that it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash: Option<Moment>,
 }

@@ -87,7 +87,7 @@ impl Shrinker {
         }
         let prepared = self.prepared.clone();
         let holds = self.schedule.holds.clone();
-        if self.accept(&prepared, Schedule { holds, order: Vec::new() }) {
+        if self.accept(&prepared, Schedule { holds, order: Vec::new(), ..self.schedule.clone() }) {
             return;
         }
         for seed in 0..SEARCH_RUNS_MAX {

@@ -1,5 +1,6 @@
 //! What a run did, event by event: the same seed gives the same trace, always.
 
+use crate::scenario::Crash;
 use installer::rt::{Event, Point};
 use std::cell::RefCell;
 use std::fmt;
@@ -31,6 +32,8 @@ pub enum What {
     Ended,
     /// The scenario cancelled it.
     Cancelled,
+    /// Here the scenario ends the whole program.
+    Crashed(Crash),
 }
 
 impl fmt::Display for What {
@@ -41,6 +44,7 @@ impl fmt::Display for What {
             What::Told(event) => event.fmt(f),
             What::Ended => write!(f, "ends"),
             What::Cancelled => write!(f, "is cancelled"),
+            What::Crashed(crash) => write!(f, "the program {}", crash.words()),
         }
     }
 }

@@ -161,7 +161,7 @@ mod simulated {
     fn a_record_that_no_longer_fits_says_where() {
         let plan = plan(Coordination::Shared, 1);
         let gone = Moment { task: "cold gone@1.0.0".into(), point: "cold:start".into(), occurrence: 1 };
-        let schedule = Schedule { holds: vec![Hold { at: gone, delay_ms: 10 }], order: Vec::new() };
+        let schedule = Schedule { holds: vec![Hold { at: gone, delay_ms: 10 }], ..Schedule::default() };
         let run = replay(&plan.prepared, Coordination::Shared, schedule);
         assert_eq!(run.misfit.as_deref(), Some("cold gone@1.0.0 at cold:start waits 10 ms"));
     }

@@ -7,7 +7,7 @@ use crate::reporter::{ProgressEvent, Reporter};
 use crate::resolve::PrefetchingResolver;
 use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
 use crate::tarball::{Coordinator, Downloader};
-use crate::virtual_store::{Coordination, Importer};
+use crate::virtual_store::{Coordination, Importer, Layout};
 use std::sync::Arc;
 
 /// One install's registry, store, writer and coordination.
@@ -37,7 +37,7 @@ impl<C: Coordinator> Session<C> {
         Ok(Session {
             prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),
             coordination: Coordination { store, cache, shared },
-            importer: Arc::default(),
+            importer: Arc::new(Importer::new(&Layout::new(&options.dir).modules_dir)),
             options,
             platform,
             downloader,

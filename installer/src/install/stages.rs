@@ -10,7 +10,9 @@ use crate::reporter::ProgressEvent;
 use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveRequest};
 use crate::rt;
 use crate::tarball::{Coordinator, TarballRequest, integrity};
-use crate::virtual_store::{CreateVirtualStore, InstalledPackages, SnapshotToInstall, bins, direct, link, prune};
+use crate::virtual_store::{
+    CreateVirtualStore, InstalledPackages, SnapshotToInstall, bins, boot_note, direct, link, prune,
+};
 use std::collections::BTreeSet;
 
 /// Chooses versions; prefetches go on in the background meanwhile.
@@ -102,5 +104,8 @@ pub(super) async fn link<C: Coordinator>(
     // Commands read the files that the links lead to.
     let written = rt::parallel("command", bins, |bin| bins::apply(&bin)).await;
     written.into_iter().collect::<Result<(), _>>()?;
+    let modules_dir = project.layout.modules_dir.clone();
+    // A hint: without the note the next install looks into the directories.
+    let _ = rt::blocking("note the boot", move || boot_note::write(&modules_dir)).await;
     Ok(changes)
 }

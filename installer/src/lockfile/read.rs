@@ -4,7 +4,7 @@
 //! not kept when the file is written again.
 
 use super::{LOCKFILE_VERSION, Lockfile};
-use crate::rt;
+use crate::rt::{self, TEMPORARY_PREFIX};
 use miette::Diagnostic;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -109,6 +109,10 @@ impl Lockfile {
             Err(error) => return Err(disk(error)),
         };
         let text = String::from_utf8(bytes).map_err(|error| disk(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        // What a power loss may leave of one that was being written; pnpm takes it for none, too.
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
         Lockfile::parse(&text, path).map(Some)
     }
 
@@ -121,9 +125,20 @@ impl Lockfile {
         if rt::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) {
             return Ok(());
         }
-        let temporary = path.with_extension(format!("yaml.{}", rt::unique()));
-        let written =
-            rt::fs::write_new(&temporary, text.as_bytes(), false).and_then(|()| rt::fs::rename(&temporary, path));
+        // In node_modules, where the next install sweeps it away if this one is killed now.
+        let modules_dir = path.with_file_name("node_modules");
+        let temporary = modules_dir.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
+        let write_to = |temporary: &Path| {
+            rt::fs::write_new(temporary, text.as_bytes(), false).and_then(|()| rt::fs::rename(temporary, path))
+        };
+        let written = rt::fs::create_dir_all(&modules_dir).and_then(|()| match write_to(&temporary) {
+            // node_modules is mounted from elsewhere.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let _ = rt::fs::remove_file(&temporary);
+                write_to(&path.with_extension(format!("yaml.{}", rt::unique())))
+            }
+            written => written,
+        });
         written.map_err(|source| {
             drop(rt::fs::remove_file(&temporary));
             LockfileError::Disk { path: path.to_owned(), verb: "write", source }

@@ -19,6 +19,10 @@ pub use self::event::Event;
 pub use self::hyper::{Executor, Timer};
 pub use self::net::{Stream, connect};
 pub use self::point::Point;
+
+/// How the names of files and directories begin that are renamed when they are complete. In node_modules, whatever is
+/// called so was left by an install that was killed.
+pub const TEMPORARY_PREFIX: &str = ".lockstep-tmp-";
 #[cfg(not(madsim))]
 pub use self::real::*;
 #[cfg(madsim)]

@@ -34,6 +34,14 @@ pub trait World {
     fn disk(&self) -> &dyn Disk;
     /// A number that no other call of this run returns.
     fn unique(&self) -> u64;
+    /// How often the machine was started.
+    fn boot(&self) -> u64 {
+        1
+    }
+    /// Ready when the user interrupts the program.
+    fn interrupted(&self) -> BoxFuture {
+        Box::pin(std::future::pending())
+    }
 }
 
 thread_local!(static WORLD: RefCell<Option<Rc<dyn World>>> = const { RefCell::new(None) });
@@ -190,6 +198,11 @@ pub fn unique() -> String {
     format!("{:x}", world().unique())
 }
 
+/// A word that stays the same until the machine starts again.
+pub fn boot() -> Option<String> {
+    Some(world().boot().to_string())
+}
+
 /// How many threads the simulated machine runs at once.
 pub fn parallelism() -> usize {
     4
@@ -203,9 +216,11 @@ pub fn block_on<F: Future>(_future: F) -> std::io::Result<F::Output> {
     Err(std::io::Error::other("built with --cfg madsim: this binary runs inside the simulator only"))
 }
 
-/// Nobody interrupts a simulated install.
+/// Ends when the world says that the user interrupts the program.
 pub async fn interrupted() -> StopSignal {
-    std::future::pending().await
+    let interrupted = world().interrupted();
+    interrupted.await;
+    StopSignal::Interrupt
 }
 
 /// The disk as the installer sees it; each method as in [`fs`].

@@ -6,11 +6,10 @@
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
 //! script can say where hoisted packages are (`NODE_PATH`).
 
-use super::import::TEMPORARY_PREFIX;
 use super::link::{LinkError, LinkPlan, relative_path};
 use super::{InstalledPackages, Layout};
 use crate::lockfile::{self, DepPath};
-use crate::rt::{self, FileKind};
+use crate::rt::{self, FileKind, TEMPORARY_PREFIX};
 use deno_semver::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -3,15 +3,13 @@
 //! The directory is built under a temporary name and renamed: it is complete or it is not there, whoever else builds the
 //! same one at the same time.
 
-use crate::rt;
+use super::boot_note;
+use crate::rt::{self, TEMPORARY_PREFIX};
 use crate::store::{PackageFiles, StoreDir};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-
-/// What temporary directories are called, before a unique word.
-pub(super) const TEMPORARY_PREFIX: &str = ".lockstep-tmp-";
 
 /// Puts packages in place. Finds out once which way the disk allows, and keeps to it.
 #[derive(Debug, Default)]
@@ -19,6 +17,8 @@ pub struct Importer {
     /// An index into [`METHODS`]: the first that may work.
     method: AtomicU8,
     added: AtomicUsize,
+    /// Whether directories that are there have to be looked into; see [`boot_note`].
+    distrusts: bool,
 }
 
 /// Whether an import did anything.
@@ -60,18 +60,27 @@ pub enum ImportError {
 }
 
 impl Importer {
+    /// An importer into this node_modules.
+    pub fn new(modules_dir: &Path) -> Self {
+        Importer { distrusts: !boot_note::is_of_this_boot(modules_dir), ..Importer::default() }
+    }
+
     /// How many directories it has made.
     pub fn added(&self) -> usize {
         self.added.load(Ordering::Relaxed)
     }
 
-    /// Makes `target` hold these files. A directory that is there already is complete, and is left as it is.
+    /// Makes `target` hold these files. A directory that is there already is complete, and is left as it is, unless the
+    /// machine may have lost power since: then one that is damaged is made anew.
     ///
     /// # Errors
     /// When a file is missing in the store or the disk refuses; `target` is not there then.
     pub fn import(&self, files: &PackageFiles, store: &StoreDir, target: &Path) -> Result<Imported, ImportError> {
         if rt::fs::exists(target) {
-            return Ok(Imported::Present);
+            if !self.distrusts || is_whole(files, target) {
+                return Ok(Imported::Present);
+            }
+            rt::fs::remove_dir_all(target).map_err(|source| ImportError::Io { path: target.to_owned(), source })?;
         }
         let parent = target.parent().expect("a package's directory lies in a node_modules");
         let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
@@ -135,6 +144,11 @@ impl Importer {
 
 fn create_dir(dir: &Path) -> Result<(), ImportError> {
     rt::fs::create_dir_all(dir).map_err(|source| ImportError::Io { path: dir.to_owned(), source })
+}
+
+/// Whether each of these files is in the directory, with its size.
+fn is_whole(files: &PackageFiles, dir: &Path) -> bool {
+    files.iter().all(|(path, file)| rt::fs::size(&dir.join(path)).is_ok_and(|bytes| bytes == file.size))
 }
 
 #[cfg(test)]

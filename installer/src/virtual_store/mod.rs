@@ -4,6 +4,7 @@
 //! [`prune`] removes what is no longer wanted. Planning is pure and apart from doing.
 
 pub mod bins;
+pub mod boot_note;
 mod create_virtual_store;
 pub mod direct;
 mod import;

@@ -1,10 +1,9 @@
 //! Removes what an earlier install put into node_modules and this one does not want. Touches nothing that is not ours.
 
 use super::bins::Bin;
-use super::import::TEMPORARY_PREFIX;
 use super::link::{LinkError, LinkPlan};
 use super::{InstalledPackages, Layout, dep_path_to_filename};
-use crate::rt::{self, FileKind};
+use crate::rt::{self, FileKind, TEMPORARY_PREFIX};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -60,9 +59,11 @@ impl Sweep<'_> {
             } else if name.starts_with('@') && is(&path, FileKind::Directory) {
                 self.modules(&path) == Left::Nothing
             } else {
-                name.starts_with(TEMPORARY_PREFIX)
+                name.starts_with(TEMPORARY_PREFIX) && is(&path, FileKind::Directory)
             };
-            if is_empty_directory {
+            if name.starts_with(TEMPORARY_PREFIX) && is(&path, FileKind::File) {
+                self.plan.files.push(path);
+            } else if is_empty_directory {
                 self.plan.directories.push(path);
             } else if self.is_unwanted_link(&path) {
                 self.plan.files.push(path);

@@ -8,6 +8,7 @@ pub use flip::{Flip, flip};
 pub use story::{Line, abridged, story};
 
 use crate::bugs::Coordination;
+use crate::scenario::Crash;
 use crate::shrink::Shrunk;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -88,6 +89,10 @@ fn write_trace(text: &mut String, shrunk: &Shrunk) {
 
 fn write_flip(text: &mut String, shrunk: &Shrunk, coordination: Coordination) {
     let holds = &shrunk.schedule.holds;
+    if let Some(moment) = &shrunk.schedule.crash {
+        let how = shrunk.prepared.scenario.crash.map_or("ends", Crash::words);
+        let _ = writeln!(text, "\n  The program {how} before this change of the disk: {moment}.");
+    }
     if holds.is_empty() && shrunk.schedule.order.is_empty() {
         let _ = writeln!(text, "\n  No particular order is needed: it fails in the default order.");
         return;

@@ -72,6 +72,7 @@ fn line(entry: &TraceEntry, package: Option<&str>, row: Option<&str>, holds: &[H
             None if own => (format!("@ {}", point.label()), if point.label() == "cold:start" { 1 } else { 4 }),
             None => return None,
         },
+        What::Crashed(crash) => (format!("the program {}", crash.words()), 0),
         What::Cancelled if own => ("is cancelled".to_owned(), 2),
         What::Spawned if own => ("starts".to_owned(), 5),
         What::Ended if own => ("ends".to_owned(), 5),

@@ -9,6 +9,7 @@ mod o03_retry_budget;
 mod o04_ends;
 mod o05_survives_its_leader;
 mod o06_truthful_progress;
+mod o07_rows_mean_files;
 mod o08_permits;
 mod o09_nothing_left;
 mod o10_error_names_the_cause;
@@ -54,7 +55,7 @@ impl Violation {
 }
 
 /// All of them, in the order of their numbers.
-pub fn all() -> [&'static dyn Oracle; 11] {
+pub fn all() -> [&'static dyn Oracle; 12] {
     [
         &o01_one_in_flight::OneInFlight,
         &o02_one_body::OneBody,
@@ -62,6 +63,7 @@ pub fn all() -> [&'static dyn Oracle; 11] {
         &o04_ends::Ends,
         &o05_survives_its_leader::SurvivesItsLeader,
         &o06_truthful_progress::TruthfulProgress,
+        &o07_rows_mean_files::RowsMeanFiles,
         &o08_permits::PermitsComeBack,
         &o09_nothing_left::NothingLeft,
         &o10_error_names_the_cause::ErrorNamesTheCause,

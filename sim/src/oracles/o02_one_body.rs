@@ -21,7 +21,7 @@ impl Oracle for OneBody {
             // A download that was cut off by its scenario after its last byte has to be done again.
             let struck = match run.scenario.leaders.get(package) {
                 Some(LeaderFault::CancelledAt(_) | LeaderFault::PanicsAt(_)) => 1,
-                None => 0,
+                Some(LeaderFault::StalledAt(..)) | None => 0,
             };
             let allowed = if run.scenario.store == Store::Warm { 0 } else { 1 } + struck;
             let bodies = gets.iter().filter(|get| get.completed).count();

@@ -25,7 +25,7 @@ impl Oracle for ErrorNamesTheCause {
             (Expectation::Failure(_), Outcome::Installed(_)) => {
                 Err(Violation::new("the install succeeded although it cannot"))
             }
-            (Expectation::Failure(words), Outcome::Failed(error)) => {
+            (Expectation::Failure(words) | Expectation::SuccessOrFailure(words), Outcome::Failed(error)) => {
                 match words.iter().find(|word| !error.contains(*word)) {
                     None => Ok(()),
                     Some(word) => {

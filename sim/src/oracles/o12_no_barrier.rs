@@ -37,11 +37,9 @@ fn waits_for_its_own(run: &Observation) -> Result<(), Violation> {
         let What::Told(Event::Wait { key }) = &entry.what else { continue };
         let Some(dep_path) = entry.task.strip_prefix("cold ") else { continue };
         let package = package_key(dep_path);
-        let own = run
-            .gets
-            .iter()
-            .any(|get| key.contains(&get.path) && get.tarball.as_ref().is_some_and(|id| id.to_string() == package));
-        let others = run.gets.iter().any(|get| key.contains(&get.path));
+        let mut owners = run.gets.iter().filter(|get| key.contains(&get.path)).filter_map(|get| get.tarball.as_ref());
+        let own = owners.clone().any(|owner| owner.to_string() == package);
+        let others = owners.next().is_some();
         if others && !own {
             let url = key.split('#').next().unwrap_or(key);
             return Err(Violation::of(

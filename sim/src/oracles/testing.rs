@@ -30,6 +30,8 @@ pub fn good_run() -> Observation {
         leftover_files: Vec::new(),
         tree: Default::default(),
         expected_tree: None,
+        rows: Vec::new(),
+        crash: None,
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Published {
     pub packuments: BTreeMap<String, Bytes>,
     /// Path of a tarball → whose it is, and its bytes.
     pub tarballs: BTreeMap<String, (VersionedName, Bytes)>,
+    /// Integrity of a tarball → whose it is.
+    pub integrities: BTreeMap<String, VersionedName>,
 }
 
 /// Publishes a scenario's packages.
@@ -30,7 +32,9 @@ pub fn publish(scenario: &Scenario) -> Published {
         let path = tarball_path(id);
         let mut version = manifest(id, package);
         let digest = base64::engine::general_purpose::STANDARD.encode(Sha512::digest(&tarball));
-        version["dist"] = json!({ "tarball": format!("{URL}{}", &path[1..]), "integrity": format!("sha512-{digest}") });
+        let integrity = format!("sha512-{digest}");
+        version["dist"] = json!({ "tarball": format!("{URL}{}", &path[1..]), "integrity": integrity });
+        published.integrities.insert(integrity, id.clone());
         versions.entry(&id.0.name).or_default().insert(&id.0.version, version);
         published.tarballs.insert(path, (id.clone(), tarball));
     }

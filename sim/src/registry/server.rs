@@ -3,7 +3,7 @@
 use super::package_factory::Published;
 use crate::scenario::{Fault, Scenario, Serving, VersionedName};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, header};
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -13,11 +13,15 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Sleep;
+
+/// Comes between a tarball's path and how many redirects have led there.
+const HOPS: &str = "!hop";
 
 /// How many bytes are sent at once where a tarball is served slowly.
 const PIECE_BYTES: usize = 1024;
@@ -90,7 +94,26 @@ impl Drop for OpenGet {
 /// How long to take for the answer to a request for this path, in milliseconds.
 pub type Latency = Box<dyn Fn(&str) -> u64 + Send>;
 
+/// The line that all tarballs share.
+#[derive(Debug, Clone)]
+struct Line {
+    bytes_per_ms: u64,
+    /// When it is free again, in microseconds of virtual time.
+    free_us: Arc<AtomicU64>,
+}
+
+impl Line {
+    /// Takes the line for so many bytes; says how long from now until they are through.
+    fn take(&self, bytes: usize) -> Duration {
+        let now_us = crate::clock::now_us();
+        let through_us = self.free_us.load(Ordering::Relaxed).max(now_us) + bytes as u64 * 1000 / self.bytes_per_ms;
+        self.free_us.store(through_us, Ordering::Relaxed);
+        Duration::from_micros(through_us - now_us)
+    }
+}
+
 struct Registry {
+    line: Option<Line>,
     latency: Mutex<Latency>,
     published: Arc<Published>,
     servings: BTreeMap<VersionedName, Serving>,
@@ -101,8 +124,10 @@ struct Registry {
 /// Serves until its node is killed.
 pub async fn serve(scenario: Arc<Scenario>, published: Arc<Published>, log: GetLog, latency: Latency) {
     let servings = scenario.network.tarballs.clone();
+    let line = |bytes_per_ms: u64| Line { bytes_per_ms: bytes_per_ms.max(1), free_us: Arc::default() };
+    let line = scenario.network.bytes_per_ms.map(line);
     let registry =
-        Arc::new(Registry { latency: Mutex::new(latency), published, servings, asked: Mutex::default(), log });
+        Arc::new(Registry { line, latency: Mutex::new(latency), published, servings, asked: Mutex::default(), log });
     let listener = TcpListener::bind("0.0.0.0:80").await.expect("the address is free");
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
@@ -122,7 +147,12 @@ pub async fn serve(scenario: Arc<Scenario>, published: Arc<Published>, log: GetL
 
 impl Registry {
     async fn answer(&self, raw_path: &str) -> Response<Serve> {
-        let path = raw_path.replace("%2f", "/").replace("%2F", "/").replace("%40", "@");
+        let decoded = raw_path.replace("%2f", "/").replace("%2F", "/").replace("%40", "@");
+        // Where a redirect led to: the same tarball, so many hops later.
+        let (path, hops_done) = match decoded.split_once(HOPS) {
+            Some((path, hops)) => (path.to_owned(), hops.parse().unwrap_or(0)),
+            None => (decoded, 0),
+        };
         let latency_ms = self.latency.lock().unwrap_or_else(PoisonError::into_inner)(&path);
         if let Some(packument) = self.published.packuments.get(&path) {
             let get = self.log.start(&path, None);
@@ -135,14 +165,30 @@ impl Registry {
         };
         let get = self.log.start(&path, Some(id.clone()));
         let serving = self.servings.get(id).cloned().unwrap_or_default();
-        let fault = self.fault_of(id, &serving);
+        let fault = match serving.always {
+            Some(Fault::Redirects(hops)) => Some(Fault::Redirects(hops)),
+            _ => self.fault_of(id, &serving),
+        };
         tokio::time::sleep(Duration::from_millis(latency_ms + serving.delay_ms)).await;
         match fault {
-            Some(Fault::Status(status)) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                respond(status, Bytes::new(), serving, None, get)
+            Some(Fault::Status(status)) => respond(status_code(status), Bytes::new(), serving, None, get),
+            Some(Fault::RetryAfter(status, seconds)) => {
+                let mut response = respond(status_code(status), Bytes::new(), serving, None, get);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                response
             }
-            fault => respond(StatusCode::OK, tarball.clone(), serving, fault, get),
+            Some(Fault::Redirects(hops)) if hops_done < hops => {
+                let mut response = respond(StatusCode::FOUND, Bytes::new(), serving, None, get);
+                let next = format!("{path}{HOPS}{}", hops_done + 1).parse().expect("a path is a header's value");
+                response.headers_mut().insert(header::LOCATION, next);
+                response
+            }
+            Some(Fault::Redirects(_)) => respond(StatusCode::OK, tarball.clone(), serving, None, get),
+            fault => {
+                let mut response = respond(StatusCode::OK, tarball.clone(), serving, fault, get);
+                response.body_mut().line = self.line.clone();
+                response
+            }
         }
     }
 
@@ -154,12 +200,21 @@ impl Registry {
     }
 }
 
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 fn respond(status: StatusCode, bytes: Bytes, serving: Serving, fault: Option<Fault>, get: OpenGet) -> Response<Serve> {
     get.status(status.as_u16());
     let wrong = status != StatusCode::OK || fault.is_some();
+    let bytes = match fault {
+        Some(Fault::Truncated(length)) => bytes.slice(..length.min(bytes.len())),
+        _ => bytes,
+    };
     let bytes = if fault == Some(Fault::Corrupt) { bytes.iter().map(|byte| !byte).collect() } else { bytes };
     let piece_delay = (serving.piece_delay_ms > 0).then(|| Duration::from_millis(serving.piece_delay_ms));
-    let body = Serve { length: bytes.len() as u64, sent: 0, bytes, piece_delay, fault, wrong, waiting: None, get };
+    let body =
+        Serve { length: bytes.len() as u64, sent: 0, bytes, piece_delay, line: None, fault, wrong, waiting: None, get };
     Response::builder().status(status).body(body).expect("a status and a body make a response")
 }
 
@@ -169,6 +224,7 @@ struct Serve {
     length: u64,
     sent: usize,
     piece_delay: Option<Duration>,
+    line: Option<Line>,
     fault: Option<Fault>,
     wrong: bool,
     waiting: Option<Pin<Box<Sleep>>>,
@@ -201,12 +257,15 @@ impl Body for Serve {
                 }
             };
         }
-        let piece = if self.piece_delay.is_some() { PIECE_BYTES } else { usize::MAX };
+        let slow = self.piece_delay.is_some() || self.line.is_some();
+        let piece = if slow { PIECE_BYTES } else { usize::MAX };
         let end = limit.min(self.sent.saturating_add(piece));
         let frame = self.bytes.slice(self.sent..end);
         self.sent = end;
         if self.sent < limit {
-            self.waiting = self.piece_delay.map(|delay| Box::pin(tokio::time::sleep(delay)));
+            let on_the_line = self.line.as_ref().map_or(Duration::ZERO, |line| line.take(frame.len()));
+            let delay = self.piece_delay.unwrap_or_default() + on_the_line;
+            self.waiting = slow.then(|| Box::pin(tokio::time::sleep(delay)));
         } else if !self.wrong {
             self.get.complete();
         }

@@ -2,8 +2,10 @@
 //!
 //! Unknown fields are errors that name the field. Times are virtual milliseconds, sizes are bytes.
 
+mod faults;
 mod package_name;
 
+pub use self::faults::{Crash, DiskFaults, IndexFaults};
 pub use package_name::VersionedName;
 
 use crate::coverage::Reach;
@@ -49,6 +51,15 @@ pub struct Scenario {
     /// What goes wrong with a download's task: `name@version` → where.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leaders: BTreeMap<VersionedName, LeaderFault>,
+    /// What goes wrong with the store's index.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub index: IndexFaults,
+    /// What goes wrong with the disk.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub disk: DiskFaults,
+    /// How the install ends before its time, once. A second one goes on from what is left: that one is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash: Option<Crash>,
     /// What the install comes to.
     #[serde(default)]
     pub expect: Expectation,
@@ -115,6 +126,9 @@ pub enum Install {
 pub struct Network {
     /// The registry takes from the first to the second to answer, in milliseconds, as the schedule says.
     pub latency_ms: (u64, u64),
+    /// How many bytes of tarballs the registry's line carries in a millisecond, all of them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_ms: Option<u64>,
     /// Tarballs that are not served plainly: `name@version` → how.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tarballs: BTreeMap<VersionedName, Serving>,
@@ -146,8 +160,14 @@ pub enum Fault {
     CutAfter(usize),
     /// So many bytes, then nothing for ever.
     StallAfter(usize),
+    /// So many bytes, and a length that says that these are all.
+    Truncated(usize),
     /// Every byte wrong.
     Corrupt,
+    /// This status, no body, and the advice to come back after so many seconds.
+    RetryAfter(u16, u64),
+    /// So many redirects, and then the tarball.
+    Redirects(u32),
 }
 
 /// What happens to the task that downloads a package, once.
@@ -158,6 +178,16 @@ pub enum LeaderFault {
     CancelledAt(String),
     /// It panics when it comes to this interleaving point.
     PanicsAt(String),
+    /// It stays at this interleaving point for so many milliseconds.
+    StalledAt(String, u64),
+}
+
+impl LeaderFault {
+    /// The interleaving point.
+    pub fn point(&self) -> &str {
+        let (LeaderFault::CancelledAt(point) | LeaderFault::PanicsAt(point) | LeaderFault::StalledAt(point, _)) = self;
+        point
+    }
 }
 
 /// What the install comes to.
@@ -169,12 +199,18 @@ pub enum Expectation {
     Success,
     /// It fails, and the error says each of these.
     Failure(Vec<String>),
+    /// It succeeds, or fails and says each of these: which of the two is up to the schedule.
+    SuccessOrFailure(Vec<String>),
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Network { latency_ms: (1, 10), tarballs: BTreeMap::new() }
+        Network { latency_ms: (1, 10), bytes_per_ms: None, tarballs: BTreeMap::new() }
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn yes() -> bool {
@@ -269,7 +305,7 @@ impl Scenario {
             }
         }
         for fault in self.leaders.values() {
-            let (LeaderFault::CancelledAt(point) | LeaderFault::PanicsAt(point)) = fault;
+            let point = fault.point();
             if installer::rt::Point::from_label(point).is_none() {
                 return inconsistent(format!("there is no interleaving point {point}; `cargo sim points` lists them"));
             }

@@ -1,6 +1,7 @@
 //! Strategies: how a schedule is chosen. One file each.
 
 mod chance;
+mod crashing;
 mod few_holds;
 mod fifo;
 mod pct;
@@ -11,6 +12,7 @@ mod replay;
 mod urw;
 
 pub use chance::Chance;
+pub use crashing::Crashing;
 pub use few_holds::FewHolds;
 pub use fifo::Fifo;
 pub use pct::Pct;
@@ -35,6 +37,11 @@ pub trait Strategy {
 
     /// How long the registry takes to answer, in milliseconds, between the two.
     fn latency(&mut self, request: &Moment, from_ms: u64, to_ms: u64) -> u64;
+
+    /// Whether the program ends here, before its `nth` change of the disk. Asked where its scenario says that it ends.
+    fn crash(&mut self, _moment: &Moment, _nth: u64) -> bool {
+        false
+    }
 
     /// The first decision of a replayed schedule that the run never came to. Asked for when the run is over.
     fn misfit(&self) -> Option<String> {
@@ -62,4 +69,6 @@ pub struct Trial {
     pub turns: BTreeMap<Arc<str>, u32>,
     /// Every visit of a point and every request, in order.
     pub moments: Vec<Moment>,
+    /// How often it changes the disk.
+    pub changes: u64,
 }

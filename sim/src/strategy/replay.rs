@@ -12,6 +12,7 @@ pub struct Replay {
     holds: BTreeMap<Moment, u64>,
     places: BTreeMap<Turn, usize>,
     held: BTreeSet<Moment>,
+    crashed: bool,
 }
 
 impl Replay {
@@ -19,7 +20,7 @@ impl Replay {
     pub fn new(schedule: Schedule) -> Self {
         let holds = schedule.holds.iter().map(|hold| (hold.at.clone(), hold.delay_ms)).collect();
         let places = schedule.order.iter().cloned().enumerate().map(|(place, turn)| (turn, place)).collect();
-        Replay { recorded: schedule, holds, places, held: BTreeSet::new() }
+        Replay { recorded: schedule, holds, places, held: BTreeSet::new(), crashed: false }
     }
 
     fn place(&self, ready: &Ready) -> usize {
@@ -49,9 +50,17 @@ impl Strategy for Replay {
         self.hold(request).unwrap_or(from_ms)
     }
 
+    fn crash(&mut self, moment: &Moment, _nth: u64) -> bool {
+        let here = self.recorded.crash.as_ref() == Some(moment);
+        self.crashed |= here;
+        here
+    }
+
     fn misfit(&self) -> Option<String> {
         let missing = |hold: &&Hold| !self.held.contains(&hold.at);
-        self.recorded.holds.iter().find(missing).map(ToString::to_string)
+        let crash = self.recorded.crash.as_ref().filter(|_| !self.crashed);
+        let hold = self.recorded.holds.iter().find(missing).map(ToString::to_string);
+        hold.or_else(|| crash.map(|moment| format!("the end of the program, {moment}")))
     }
 }
 
@@ -66,7 +75,7 @@ mod tests {
     #[test]
     fn a_schedule_that_does_not_fit_names_its_first_decision() {
         let holds = vec![Hold { at: moment("a", 1), delay_ms: 3 }, Hold { at: moment("b", 2), delay_ms: 0 }];
-        let mut replay = Replay::new(Schedule { holds, order: Vec::new() });
+        let mut replay = Replay::new(Schedule { holds, ..Schedule::default() });
         assert_eq!(replay.misfit().as_deref(), Some("a at p waits 3 ms"));
         assert_eq!(replay.hold(&moment("a", 1)), Some(3));
         assert_eq!(replay.hold(&moment("b", 1)), None);
@@ -80,7 +89,7 @@ mod tests {
         let ready = |task: &str| Ready { task: task.into(), point: None, occurrence: 1, turn: 1 };
         let turn =
             |task: &str| Turn { at: Moment { task: task.into(), point: label(None).into(), occurrence: 1 }, turn: 1 };
-        let mut replay = Replay::new(Schedule { holds: Vec::new(), order: vec![turn("b"), turn("a")] });
+        let mut replay = Replay::new(Schedule { order: vec![turn("b"), turn("a")], ..Schedule::default() });
         assert_eq!(replay.pick(&[ready("stranger"), ready("a"), ready("b")]), 2);
         assert_eq!(replay.pick(&[ready("stranger"), ready("a")]), 1);
     }

@@ -63,7 +63,7 @@ mod tests {
         let ready: Vec<_> =
             names.iter().map(|task| Ready { task: task.clone(), point: None, occurrence: 1, turn: 1 }).collect();
         let turns = BTreeMap::from([(names[0].clone(), 90), (names[1].clone(), 10)]);
-        let trial = Trial { turns, moments: Vec::new() };
+        let trial = Trial { turns, moments: Vec::new(), ..Trial::default() };
         let first_picks = (0..1000).map(|seed| Urw::new(seed, &trial).pick(&ready));
         let long = first_picks.filter(|index| *index == 0).count();
         assert!((850..950).contains(&long), "{long}");

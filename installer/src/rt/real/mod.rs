@@ -87,6 +87,13 @@ pub fn unique() -> String {
     format!("{:016x}-{next:x}", *RUN)
 }
 
+/// A word that stays the same until the machine starts again; none where the system has none.
+pub fn boot() -> Option<String> {
+    // Linux; random(4).
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
 /// How many threads the machine runs at once.
 pub fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(4, std::num::NonZero::get)

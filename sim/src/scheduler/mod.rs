@@ -4,9 +4,12 @@
 //! interleaving point, is decided here by a [`Strategy`] and recorded. So a schedule can be replayed exactly, and when
 //! nothing can go on, the scheduler knows every blocked task by name and by the last point it came to.
 
-use crate::disk::ModelDisk;
+mod mishaps;
+
+use self::mishaps::Mishaps;
+use crate::disk::{ModelDisk, Watch};
 use crate::edit::Edit;
-use crate::scenario::LeaderFault;
+use crate::scenario::{LeaderFault, Scenario};
 use crate::schedule::{Hold, Moment, REGISTRY, Schedule, Turn, label};
 use crate::strategy::{Ready, Strategy, Trial};
 use crate::trace::{TraceLog, What};
@@ -43,6 +46,7 @@ pub struct Scheduler {
     /// What is still to happen to which task.
     faults: RefCell<BTreeMap<String, LeaderFault>>,
     disk: ModelDisk,
+    mishaps: Mishaps,
     trace: TraceLog,
     steps: Cell<u64>,
     edit: RefCell<Option<Edit>>,
@@ -132,14 +136,17 @@ impl Wake for TaskWaker {
 }
 
 impl Scheduler {
-    /// A scheduler with no task yet. `faults` says what happens to tasks: name → fault, once.
-    pub fn new(strategy: Box<dyn Strategy>, disk: ModelDisk, faults: BTreeMap<String, LeaderFault>) -> Rc<Self> {
-        Rc::new(Scheduler {
+    /// A scheduler with no task yet, and with what the scenario says goes wrong.
+    pub fn new(strategy: Box<dyn Strategy>, disk: ModelDisk, scenario: Arc<Scenario>) -> Rc<Self> {
+        let faults = scenario.leaders.iter().map(|(package, fault)| (format!("download {package}"), fault.clone()));
+        let faults = RefCell::new(faults.collect());
+        let scheduler = Rc::new(Scheduler {
             tasks: RefCell::default(),
             ready: Arc::default(),
             current: RefCell::default(),
             next_id: Cell::new(0),
-            next_unique: Cell::new(0),
+            // No name of a temporary file comes again after a crash.
+            next_unique: Cell::new(disk.uses() << 32),
             strategy: RefCell::new(strategy),
             holds: RefCell::default(),
             moments: RefCell::default(),
@@ -147,12 +154,16 @@ impl Scheduler {
             reordered: Cell::new(false),
             requests: RefCell::default(),
             names: RefCell::default(),
-            faults: RefCell::new(faults),
+            faults,
             disk,
+            mishaps: Mishaps::new(scenario),
             trace: TraceLog::default(),
             steps: Cell::new(0),
             edit: RefCell::default(),
-        })
+        });
+        let this: Rc<dyn Watch> = scheduler.clone();
+        scheduler.disk.watched_by(Rc::downgrade(&this));
+        scheduler
     }
 
     /// Runs as if unrelated code had been added; see [`Edit`].
@@ -177,7 +188,7 @@ impl Scheduler {
             Turn { at: Moment { task: ready.task.clone(), point, occurrence }, turn: ready.turn }
         };
         let order = if self.reordered.get() { self.turns.borrow().iter().map(turn).collect() } else { Vec::new() };
-        Schedule { holds: self.holds.borrow().clone(), order }
+        Schedule { holds: self.holds.borrow().clone(), order, crash: self.mishaps.crashed_at() }
     }
 
     /// What strategies can learn from this run.
@@ -186,7 +197,7 @@ impl Scheduler {
         for ready in self.turns.borrow().iter() {
             *turns.entry(ready.task.clone()).or_default() += 1;
         }
-        Trial { turns, moments: self.moments.borrow().clone() }
+        Trial { turns, moments: self.moments.borrow().clone(), changes: self.mishaps.changes() }
     }
 
     /// The first decision of a replayed schedule that the run never came to.
@@ -196,6 +207,9 @@ impl Scheduler {
 
     /// How long the registry takes to answer this request, in milliseconds, between the two.
     pub fn latency(&self, path: &str, from_ms: u64, to_ms: u64) -> u64 {
+        if self.mishaps.crashed_at().is_some() {
+            return from_ms;
+        }
         let mut requests = self.requests.borrow_mut();
         let occurrence = requests.entry(path.to_owned()).or_default();
         *occurrence += 1;
@@ -243,7 +257,7 @@ impl Scheduler {
     /// Runs `main` and every task that it spawns, until `main` ends. Call it from one madsim task.
     pub async fn run(self: &Rc<Self>, main: impl Future<Output = ()> + 'static) {
         let main = self.add(MAIN.to_owned(), Box::pin(main));
-        self.drive(|this| !this.tasks.borrow().contains_key(&main)).await;
+        self.drive(|this| this.is_dead() || !this.tasks.borrow().contains_key(&main)).await;
     }
 
     /// Lets the tasks that are left go on for so long.
@@ -373,10 +387,7 @@ impl Scheduler {
     /// The fault that strikes the running task at this point, if any.
     fn fault_at(&self, task: &str, point: Point) -> Option<LeaderFault> {
         let mut faults = self.faults.borrow_mut();
-        let strikes = faults.get(task).is_some_and(|fault| {
-            let (LeaderFault::CancelledAt(label) | LeaderFault::PanicsAt(label)) = fault;
-            label == point.label()
-        });
+        let strikes = faults.get(task).is_some_and(|fault| fault.point() == point.label());
         if strikes { faults.remove(task) } else { None }
     }
 }
@@ -423,6 +434,7 @@ impl World for Scheduler {
                 self.with_current(|current| current.cancelled = true);
                 return Box::pin(std::future::pending());
             }
+            Some(LeaderFault::StalledAt(_, ms)) => return Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
             None => {}
         }
         let Some(delay_ms) = self.strategy.borrow_mut().hold(&at) else { return Box::pin(std::future::ready(())) };
@@ -448,5 +460,13 @@ impl World for Scheduler {
         let next = self.next_unique.get();
         self.next_unique.set(next + 1);
         next
+    }
+
+    fn boot(&self) -> u64 {
+        self.disk.boots()
+    }
+
+    fn interrupted(&self) -> BoxFuture {
+        self.mishaps.interrupted()
     }
 }

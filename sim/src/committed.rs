@@ -1,0 +1,55 @@
+//! The committed rows of the store's index, and whether the disk has what they promise.
+
+use crate::disk::ModelDisk;
+use crate::registry::Published;
+use crate::run::STORE_DIR;
+use crate::scenario::VersionedName;
+use installer::rt::simulated::Disk as _;
+use installer::store::{PackageRow, StoreDir, StoredFile};
+use sha2::{Digest as _, Sha512};
+use std::path::Path;
+
+/// A committed row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedRow {
+    /// Whose tarball it is about, where the registry has it.
+    pub package: Option<VersionedName>,
+    /// What is wrong with the files that it names.
+    pub problem: Option<String>,
+}
+
+/// The rows that a reader of this disk would see, in the order of their keys.
+pub fn committed_rows(disk: &ModelDisk, published: &Published) -> Vec<CommittedRow> {
+    let store = StoreDir::new(Path::new(STORE_DIR));
+    if !disk.exists(&store.index_path()) {
+        return Vec::new();
+    }
+    let read = || -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+        let database = disk.database(&store.index_path(), false)?;
+        if !database.table_exists(None, "packages")? {
+            return Ok(Vec::new());
+        }
+        let mut statement = database.prepare("SELECT key, data FROM packages ORDER BY key")?;
+        statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    };
+    let rows = read().expect("a database in memory can be read");
+    let row = |(key, data): (String, Vec<u8>)| CommittedRow {
+        package: published.integrities.get(&key).cloned(),
+        problem: match serde_json::from_slice::<PackageRow>(&data) {
+            Ok(row) => row.files.values().find_map(|file| problem(disk, &store, file)),
+            Err(error) => Some(format!("the row {key} cannot be read: {error}")),
+        },
+    };
+    rows.into_iter().map(row).collect()
+}
+
+fn problem(disk: &ModelDisk, store: &StoreDir, file: &StoredFile) -> Option<String> {
+    let path = store.file_path(file);
+    match disk.read(&path) {
+        Err(_) => Some(format!("{} is not there", path.display())),
+        Ok(bytes) if hex::encode(Sha512::digest(&bytes)) != file.digest => {
+            Some(format!("{} has {} bytes, and not those that its name says", path.display(), bytes.len()))
+        }
+        Ok(_) => None,
+    }
+}

@@ -1,0 +1,172 @@
+//! One life of the program: an install from its start to its end, on a disk and under a schedule.
+
+use crate::bugs::{Coordination, LostWakeup, Unsteady};
+use crate::disk::{Image, ModelDisk};
+use crate::observation::Outcome;
+use crate::registry;
+use crate::run::{PROJECT_DIR, RunPlan, STORE_DIR};
+use crate::scenario::{Install, Scenario};
+use crate::scheduler::{MAIN, Scheduler};
+use crate::trace::TraceEntry;
+use installer::config::Settings;
+use installer::install::{CoordinationMode, InstallError, InstallOptions, InstallPath, Summary, install_with};
+use installer::reporter::{ProgressEvent, Reporter};
+use installer::rt::simulated;
+use installer::tarball::MemCache;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// An install that has not ended after so much virtual time hangs: far beyond every timeout and retry of a scenario.
+const HUNG_AFTER: Duration = Duration::from_secs(600);
+
+/// How long what is left may take to go away after the install has returned.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// The inactivity timeout of simulated requests.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What an install came to. Where it was killed, what it came to before that.
+pub struct Life {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When, in microseconds of virtual time.
+    pub returned_us: u64,
+    /// Tasks that still ran some time later; connections that idle do not count.
+    pub leftover_tasks: Vec<String>,
+    /// Files in the store that only a write in progress may have.
+    pub store_temporaries: Vec<String>,
+    /// What the user was told.
+    pub progress: Vec<ProgressEvent>,
+    /// Every event, in order.
+    pub trace: Vec<TraceEntry>,
+    /// The disk afterwards.
+    pub image: Image,
+}
+
+/// Runs an install as the scheduler decides.
+pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
+    let entered = simulated::enter(scheduler.clone());
+    let reporter = Arc::new(Recorder::default());
+    let ended: Rc<Mutex<Option<Outcome>>> = Rc::default();
+    let main = {
+        let options = options(&plan.prepared.scenario, plan.coordination);
+        let (ended, reporter, coordination) = (ended.clone(), reporter.clone(), plan.coordination);
+        async move {
+            let installed = AssertUnwindSafe(install(options, coordination, reporter));
+            let outcome = match futures_util::FutureExt::catch_unwind(installed).await {
+                Ok(Ok(summary)) => Outcome::Installed(summary.residue),
+                Ok(Err(error)) => Outcome::Failed(render(&error)),
+                Err(panic) => Outcome::Panicked(panic_text(&*panic)),
+            };
+            *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        }
+    };
+    let in_time = tokio::time::timeout(HUNG_AFTER, scheduler.run(main)).await.is_ok();
+    let returned_us = crate::clock::now_us();
+    let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let outcome = match ended {
+        Some(outcome) if in_time => outcome,
+        _ => Outcome::Hung(scheduler.unfinished().into_iter().filter(|task| !is_connection(&task.task)).collect()),
+    };
+    // Who was killed does nothing more, and what its tasks do while they are dropped does not count.
+    let killed = scheduler.is_dead().then(|| (scheduler.trace().take(), scheduler.crashed()));
+    if in_time && killed.is_none() {
+        scheduler.settle(SETTLE).await;
+    }
+    let leftover_tasks = scheduler.unfinished().into_iter().map(|task| task.task).filter(|name| !is_connection(name));
+    let leftover_tasks = leftover_tasks.filter(|name| name != MAIN).collect();
+    scheduler.drop_tasks();
+    drop(entered);
+
+    let (trace, image) = match killed {
+        Some((trace, Some((_, image)))) => (trace, image),
+        _ => (scheduler.trace().take(), scheduler.model_disk().image()),
+    };
+    let store_temporaries = ModelDisk::new(&image).tree(Path::new(STORE_DIR)).into_keys();
+    let store_temporaries = store_temporaries.filter(|path| path.contains("/tmp/")).collect();
+    Life { outcome, returned_us, leftover_tasks, store_temporaries, progress: reporter.take(), trace, image }
+}
+
+async fn install(
+    options: InstallOptions,
+    coordination: Coordination,
+    reporter: Arc<dyn Reporter>,
+) -> Result<Summary, InstallError> {
+    match coordination {
+        Coordination::Shared | Coordination::None => install_with(options, MemCache::default(), reporter).await,
+        Coordination::LostWakeup => install_with(options, LostWakeup::default(), reporter).await,
+        Coordination::Unsteady => install_with(options, Unsteady::default(), reporter).await,
+    }
+}
+
+fn options(scenario: &Scenario, coordination: Coordination) -> InstallOptions {
+    let registry = url(registry::URL);
+    let mut settings = Settings::for_registry(registry, PathBuf::from(STORE_DIR));
+    settings.network.network_concurrency = scenario.network_concurrency;
+    settings.network.fetch_retries = scenario.fetch_retries;
+    settings.network.fetch_retry_mintimeout = Duration::from_millis(100);
+    settings.network.fetch_retry_maxtimeout = Duration::from_secs(1);
+    settings.network.fetch_timeout = FETCH_TIMEOUT;
+    let mut options = InstallOptions::new(PathBuf::from(PROJECT_DIR), settings);
+    options.path = match scenario.install {
+        Install::Fresh => InstallPath::Fresh,
+        Install::Frozen => InstallPath::Frozen,
+        Install::NoLockfile => InstallPath::NoLockfile,
+    };
+    options.coordination = match coordination {
+        Coordination::None => CoordinationMode::None,
+        Coordination::Shared | Coordination::LostWakeup | Coordination::Unsteady => CoordinationMode::Shared,
+    };
+    options.prefetch = scenario.prefetch;
+    options.commit_lag = Duration::from_millis(scenario.commit_lag_ms);
+    options
+}
+
+fn url<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("a fixed URL")
+}
+
+/// hyper keeps a task per connection for as long as the connection may be used again.
+fn is_connection(task: &str) -> bool {
+    task.starts_with("connection")
+}
+
+/// The error and its causes, one a line.
+fn render(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push('\n');
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// Keeps what the user is told.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<ProgressEvent>>);
+
+impl Recorder {
+    fn take(&self) -> Vec<ProgressEvent> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Reporter for Recorder {
+    fn report(&self, event: &ProgressEvent) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+    }
+}

@@ -1,0 +1,132 @@
+//! What goes wrong with the disk, the index and the whole program, as the scenario says.
+
+use super::Scheduler;
+use crate::disk::{Image, Watch};
+use crate::scenario::{Crash, Scenario};
+use crate::schedule::{CHANGE, Moment};
+use crate::trace::What;
+use installer::rt::simulated::BoxFuture;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+/// What can go wrong, and what has.
+pub(super) struct Mishaps {
+    scenario: Arc<Scenario>,
+    /// Task → how often it changed the disk.
+    changes: RefCell<BTreeMap<Arc<str>, u32>>,
+    written_bytes: Cell<u64>,
+    /// How often the database is still to be found busy.
+    busy_times: Cell<u32>,
+    crash: RefCell<Option<Crashed>>,
+    interrupt: tokio::sync::watch::Sender<bool>,
+}
+
+/// The program's end before its time.
+struct Crashed {
+    /// Before which change of the disk.
+    at: Moment,
+    /// What is on the disk, where nothing can be cleaned up any more.
+    image: Option<Image>,
+}
+
+impl Mishaps {
+    pub(super) fn new(scenario: Arc<Scenario>) -> Self {
+        Mishaps {
+            changes: RefCell::default(),
+            written_bytes: Cell::new(0),
+            busy_times: Cell::new(scenario.index.busy_times),
+            crash: RefCell::default(),
+            interrupt: tokio::sync::watch::Sender::new(false),
+            scenario,
+        }
+    }
+
+    /// Where the program ended before its time.
+    pub(super) fn crashed_at(&self) -> Option<Moment> {
+        self.crash.borrow().as_ref().map(|crashed| crashed.at.clone())
+    }
+
+    /// How often the disk was changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.borrow().values().map(|count| u64::from(*count)).sum()
+    }
+
+    pub(super) fn interrupted(&self) -> BoxFuture {
+        let mut interrupt = self.interrupt.subscribe();
+        Box::pin(async move {
+            // An error would say that the scheduler is gone, which outlives whoever waits here.
+            let _ = interrupt.wait_for(|interrupted| *interrupted).await;
+        })
+    }
+}
+
+impl Scheduler {
+    /// How the program ended before its time, if it did, and what is left on the disk.
+    pub fn crashed(&self) -> Option<(Moment, Image)> {
+        let crash = self.mishaps.crash.borrow();
+        let Crashed { at, image } = crash.as_ref()?;
+        Some((at.clone(), image.clone().unwrap_or_else(|| self.disk.image())))
+    }
+
+    /// Whether nothing more can happen.
+    pub fn is_dead(&self) -> bool {
+        self.mishaps.crash.borrow().as_ref().is_some_and(|crashed| crashed.image.is_some())
+    }
+
+    /// Ends the program, if this scenario and this schedule do so here.
+    fn maybe_crash(&self, at: Moment, nth: u64) {
+        let Mishaps { scenario, crash: crashed, interrupt, .. } = &self.mishaps;
+        let Some(crash) = scenario.crash.filter(|_| crashed.borrow().is_none()) else { return };
+        if !self.strategy.borrow_mut().crash(&at, nth) {
+            return;
+        }
+        self.trace.add(&self.current_name(), What::Crashed(crash));
+        let image = match crash {
+            Crash::Kill => Some(self.disk.image()),
+            Crash::PowerLoss => Some(self.disk.image_after_power_loss()),
+            Crash::Interrupt => None,
+        };
+        crashed.replace(Some(Crashed { at, image }));
+        interrupt.send_replace(true);
+    }
+}
+
+impl Watch for Scheduler {
+    fn before_change(&self, bytes: u64) -> io::Result<()> {
+        let task = self.current_name();
+        let (occurrence, nth) = {
+            let mut changes = self.mishaps.changes.borrow_mut();
+            let count = changes.entry(task.clone()).or_default();
+            *count += 1;
+            (*count, changes.values().map(|count| u64::from(*count)).sum())
+        };
+        self.maybe_crash(Moment { task, point: CHANGE.into(), occurrence }, nth);
+        let Mishaps { scenario, written_bytes: written, .. } = &self.mishaps;
+        let faults = &scenario.disk;
+        if faults.error_at_change == Some(nth) {
+            return Err(io::Error::other("input/output error"));
+        }
+        let written_bytes = written.get() + bytes;
+        if faults.full_after_bytes.is_some_and(|capacity| bytes > 0 && written_bytes > capacity) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        written.set(written_bytes);
+        Ok(())
+    }
+
+    fn before_database_opens(&self) -> rusqlite::Result<()> {
+        let refused = |code| Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        if self.mishaps.scenario.index.read_only {
+            return refused(rusqlite::ffi::SQLITE_READONLY);
+        }
+        match self.mishaps.busy_times.get() {
+            0 => Ok(()),
+            left => {
+                self.mishaps.busy_times.set(left - 1);
+                refused(rusqlite::ffi::SQLITE_BUSY)
+            }
+        }
+    }
+}
