@@ -14,15 +14,12 @@ mod point;
 mod real;
 #[cfg(madsim)]
 pub mod simulated;
+pub mod sync;
 
 pub use self::event::Event;
 pub use self::hyper::{Executor, Timer};
 pub use self::net::{Stream, connect};
 pub use self::point::Point;
-
-/// How the names of files and directories begin that are renamed when they are complete. In node_modules, whatever is
-/// called so was left by an install that was killed.
-pub const TEMPORARY_PREFIX: &str = ".lockstep-tmp-";
 #[cfg(not(madsim))]
 pub use self::real::*;
 #[cfg(madsim)]
@@ -35,6 +32,10 @@ use std::time::Duration;
 
 /// Monotonic time; virtual in the simulation.
 pub use std::time::Instant;
+
+/// How the names of files and directories begin that are renamed when they are complete. In node_modules, whatever is
+/// called so was left by an install that was killed.
+pub const TEMPORARY_PREFIX: &str = ".lockstep-tmp-";
 
 /// Waits for `duration`.
 pub async fn sleep(duration: Duration) {

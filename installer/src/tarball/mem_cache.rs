@@ -17,15 +17,17 @@
 use super::coordinator::{CacheKey, Caller, Coordinator, Download};
 use super::{Fetched, TarballError};
 use crate::registry::Demand;
+use crate::rt::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::rt::{self, Event, Point};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// How many leaders of one key a waiter sees go away without a result before it gives up.
 const LOST_LEADERS_MAX: u32 = 3;
+
+/// What a caller is told who comes after the end of the install.
+const OVER: &str = "the install is over";
 
 /// The downloads of one install, by key. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +74,9 @@ impl Coordinator for MemCache {
     ) -> Result<Arc<Fetched>, Arc<TarballError>> {
         let mut lost = 0;
         loop {
-            let slot = self.join_or_lead(key, caller, &download);
+            let Some(slot) = self.join_or_lead(key, caller, &download) else {
+                return Err(Arc::new(download.lost(OVER.to_owned())));
+            };
             match slot.outcome(key).await {
                 Outcome::Available(fetched) => return Ok(fetched),
                 Outcome::Failed(error) => return Err(error),
@@ -104,22 +108,28 @@ impl Coordinator for MemCache {
 }
 
 impl MemCache {
-    /// The key's slot; a new one, with its leader running, where there was none.
-    fn join_or_lead<D: Download>(&self, key: &CacheKey, caller: Caller, download: &D) -> Arc<Slot> {
-        let (slot, leads) = match self.slots.entry(key.clone()) {
-            Entry::Occupied(entry) => (entry.get().clone(), false),
-            Entry::Vacant(entry) => (entry.insert(Arc::new(Slot::new(caller))).clone(), true),
+    /// The key's slot; a new one, with its leader running, where there was none. None when the cache is closed.
+    fn join_or_lead<D: Download>(&self, key: &CacheKey, caller: Caller, download: &D) -> Option<Arc<Slot>> {
+        let vacant = match self.slots.entry(key.clone()) {
+            Entry::Occupied(entry) => {
+                if caller == Caller::Install {
+                    entry.get().demand.raise();
+                }
+                return Some(entry.get().clone());
+            }
+            Entry::Vacant(vacant) => vacant,
         };
-        if leads {
-            let leadership = Leadership { cache: self.clone(), key: key.clone(), slot: slot.clone() };
-            let download = download.clone();
-            let name = || format!("download {}", download.name());
-            let leader = rt::spawn(name, lead(leadership, download.clone()));
-            *lock(&slot.leader) = Some(leader);
-        } else if caller == Caller::Install {
-            slot.demand.raise();
+        // Both under the entry's guard: whoever closes looks at this shard before, and is seen here, or after, and finds
+        // a leader to abort.
+        if self.closed.load(Ordering::Acquire) {
+            return None;
         }
-        slot
+        let slot = Arc::new(Slot::new(caller));
+        let leadership = Leadership { cache: self.clone(), key: key.clone(), slot: slot.clone() };
+        let name = || format!("download {}", download.name());
+        *lock(&slot.leader) = Some(rt::spawn(name, lead(leadership, download.clone())));
+        vacant.insert(slot.clone());
+        Some(slot)
     }
 }
 
