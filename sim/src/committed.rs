@@ -6,6 +6,7 @@ use crate::run::STORE_DIR;
 use crate::scenario::VersionedName;
 use installer::rt::simulated::Disk as _;
 use installer::store::{PackageRow, StoreDir, StoredFile};
+use rusqlite::Connection;
 use sha2::{Digest as _, Sha512};
 use std::path::Path;
 
@@ -21,18 +22,15 @@ pub struct CommittedRow {
 /// The rows that a reader of this disk would see, in the order of their keys.
 pub fn committed_rows(disk: &ModelDisk, published: &Published) -> Vec<CommittedRow> {
     let store = StoreDir::new(Path::new(STORE_DIR));
-    if !disk.exists(&store.index_path()) {
-        return Vec::new();
-    }
-    let read = || -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
-        let database = disk.database(&store.index_path(), false)?;
+    let read = |database: &Connection| -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
         if !database.table_exists(None, "packages")? {
             return Ok(Vec::new());
         }
         let mut statement = database.prepare("SELECT key, data FROM packages ORDER BY key")?;
         statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     };
-    let rows = read().expect("a database in memory can be read");
+    let rows = disk.query(&store.index_path(), read).transpose().expect("a database in memory can be read");
+    let rows = rows.unwrap_or_default();
     let row = |(key, data): (String, Vec<u8>)| CommittedRow {
         package: published.integrities.get(&key).cloned(),
         problem: match serde_json::from_slice::<PackageRow>(&data) {

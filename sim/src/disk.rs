@@ -138,6 +138,11 @@ impl ModelDisk {
         image
     }
 
+    /// What a reader of this database sees, if there is one.
+    pub fn query<T>(&self, path: &Path, query: impl FnOnce(&Connection) -> T) -> Option<T> {
+        self.databases.borrow().get(path).map(|database| query(&database.keep))
+    }
+
     /// How often this disk was taken into use, this time included.
     pub fn uses(&self) -> u64 {
         self.uses

@@ -167,7 +167,7 @@ fn examine(plan: &Plan, seed: u64, coverage: &mut Coverage) -> Examined {
 /// The run of this seed.
 pub fn run_seed(plan: &Plan, seed: u64) -> Run {
     let (strategy, prepared) = (plan.strategy, plan.prepared.clone());
-    let run_plan = RunPlan { prepared: prepared.clone(), coordination: plan.coordination, edit: None };
+    let run_plan = RunPlan::new(prepared.clone(), plan.coordination);
     run(run_plan, move || {
         let chosen = strategy.strategy(seed, &prepared.trial);
         match prepared.scenario.crash {
@@ -189,7 +189,7 @@ pub fn replay_edited(
     schedule: Schedule,
     edit: Option<u64>,
 ) -> Run {
-    let plan = RunPlan { prepared: prepared.clone(), coordination, edit };
+    let plan = RunPlan { edit, ..RunPlan::new(prepared.clone(), coordination) };
     run(plan, move || Box::new(Replay::new(schedule)))
 }
 

@@ -1,7 +1,6 @@
 //! One life of the program: an install from its start to its end, on a disk and under a schedule.
 
 use crate::bugs::{Coordination, LostWakeup, Unsteady};
-use crate::disk::{Image, ModelDisk};
 use crate::observation::Outcome;
 use crate::registry;
 use crate::run::{PROJECT_DIR, RunPlan, STORE_DIR};
@@ -15,7 +14,7 @@ use installer::rt::simulated;
 use installer::tarball::MemCache;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,14 +36,10 @@ pub struct Life {
     pub returned_us: u64,
     /// Tasks that still ran some time later; connections that idle do not count.
     pub leftover_tasks: Vec<String>,
-    /// Files in the store that only a write in progress may have.
-    pub store_temporaries: Vec<String>,
     /// What the user was told.
     pub progress: Vec<ProgressEvent>,
     /// Every event, in order.
     pub trace: Vec<TraceEntry>,
-    /// The disk afterwards.
-    pub image: Image,
 }
 
 /// Runs an install as the scheduler decides.
@@ -73,8 +68,8 @@ pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
         _ => Outcome::Hung(scheduler.unfinished().into_iter().filter(|task| !is_connection(&task.task)).collect()),
     };
     // Who was killed does nothing more, and what its tasks do while they are dropped does not count.
-    let killed = scheduler.is_dead().then(|| (scheduler.trace().take(), scheduler.crashed()));
-    if in_time && killed.is_none() {
+    let until_killed = scheduler.is_dead().then(|| scheduler.trace().take());
+    if in_time && until_killed.is_none() {
         scheduler.settle(SETTLE).await;
     }
     let leftover_tasks = scheduler.unfinished().into_iter().map(|task| task.task).filter(|name| !is_connection(name));
@@ -82,13 +77,8 @@ pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
     scheduler.drop_tasks();
     drop(entered);
 
-    let (trace, image) = match killed {
-        Some((trace, Some((_, image)))) => (trace, image),
-        _ => (scheduler.trace().take(), scheduler.model_disk().image()),
-    };
-    let store_temporaries = ModelDisk::new(&image).tree(Path::new(STORE_DIR)).into_keys();
-    let store_temporaries = store_temporaries.filter(|path| path.contains("/tmp/")).collect();
-    Life { outcome, returned_us, leftover_tasks, store_temporaries, progress: reporter.take(), trace, image }
+    let trace = until_killed.unwrap_or_else(|| scheduler.trace().take());
+    Life { outcome, returned_us, leftover_tasks, progress: reporter.take(), trace }
 }
 
 async fn install(

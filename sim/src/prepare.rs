@@ -54,7 +54,7 @@ pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
     }
     let disk = project_on(&disk, everything, lockfile.as_deref());
     let untried = Prepared { scenario, published, image: disk, trial: Trial::default(), expected_tree: None };
-    let plan = RunPlan { prepared: Arc::new(untried.clone()), coordination: Coordination::Shared, edit: None };
+    let plan = RunPlan::new(Arc::new(untried.clone()), Coordination::Shared);
     let Run { trial, observation, .. } = run(plan, || Box::new(Fifo));
     let expected_tree = observation.installed().then(|| Arc::new(observation.tree));
     Ok(Arc::new(Prepared { trial, expected_tree, ..untried }))
@@ -91,11 +91,11 @@ fn install_plainly(
         trial: Trial::default(),
         expected_tree: None,
     };
-    let plan = RunPlan { prepared: Arc::new(prepared), coordination: Coordination::Shared, edit: None };
+    let plan = RunPlan { keeps_disk: true, ..RunPlan::new(Arc::new(prepared), Coordination::Shared) };
     let run = run(plan, || Box::new(Fifo));
-    if let Outcome::Installed(_) = run.observation.outcome {
-        let lockfile = ModelDisk::new(&run.image).read(&PathBuf::from(PROJECT_DIR).join(lockfile::FILE_NAME)).ok();
-        return Ok((run.image, lockfile));
+    if let (Outcome::Installed(_), Some(image)) = (&run.observation.outcome, run.image) {
+        let lockfile = ModelDisk::new(&image).read(&PathBuf::from(PROJECT_DIR).join(lockfile::FILE_NAME)).ok();
+        return Ok((image, lockfile));
     }
     let message = format!("its packages cannot be installed: {:?}", run.observation.outcome);
     Err(ScenarioError::Inconsistent { name: scenario.name.clone(), message })

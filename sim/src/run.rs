@@ -4,7 +4,7 @@
 
 use crate::bugs::Coordination;
 use crate::committed::committed_rows;
-use crate::disk::{Entry, Image, ModelDisk};
+use crate::disk::{Image, ModelDisk};
 use crate::life::live;
 use crate::observation::{CrashSeen, Observation};
 use crate::prepare::Prepared;
@@ -15,9 +15,9 @@ use crate::scheduler::Scheduler;
 use crate::strategy::{Fifo, Strategy, Trial};
 use crate::trace;
 use installer::rt::TEMPORARY_PREFIX;
+use installer::store::StoreDir;
 use installer::virtual_store::boot_note;
 use madsim::runtime::Runtime;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +44,15 @@ pub struct RunPlan {
     pub coordination: Coordination,
     /// Runs as if unrelated code had been added: which additions, as a seed. For tests of replays.
     pub edit: Option<u64>,
+    /// Whether the disk is wanted afterwards.
+    pub keeps_disk: bool,
+}
+
+impl RunPlan {
+    /// A run of this scenario, as it is.
+    pub fn new(prepared: Arc<Prepared>, coordination: Coordination) -> Self {
+        RunPlan { prepared, coordination, edit: None, keeps_disk: false }
+    }
 }
 
 /// A run, and how to do it again.
@@ -60,8 +69,8 @@ pub struct Run {
     pub digest: u64,
     /// How many polls it took.
     pub steps: u64,
-    /// The disk afterwards.
-    pub image: Image,
+    /// The disk afterwards, where it is wanted.
+    pub image: Option<Image>,
 }
 
 /// Runs the plan under `strategy`, on a thread of its own.
@@ -82,7 +91,7 @@ fn run_here(plan: RunPlan, strategy: Box<dyn Strategy>) -> Run {
     config.net.send_latency = PACKET_LATENCY..PACKET_LATENCY + Duration::from_nanos(1);
     let runtime = Runtime::with_seed_and_config(SEED, config);
     let gets = GetLog::default();
-    let scheduler = Scheduler::new(strategy, ModelDisk::new(&plan.prepared.image), scenario.clone());
+    let scheduler = Scheduler::new(strategy, Rc::new(ModelDisk::new(&plan.prepared.image)), scenario.clone());
     scheduler.edit(plan.edit);
     let (served, published, log) = (scenario.clone(), plan.prepared.published.clone(), gets.clone());
     let decides = OnThisThread(scheduler.clone());
@@ -138,23 +147,29 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
     tokio::time::sleep(Duration::from_millis(50)).await;
     let first = live(&plan, &scheduler).await;
     let (schedule, misfit, trial) = (scheduler.schedule(), scheduler.misfit(), scheduler.trial());
-    let (life, crash, gets_before, steps) = match scheduler.crashed() {
-        None => (first, None, 0, scheduler.steps()),
+    let mut stale = Vec::new();
+    let (life, disk, crash, gets_before, steps) = match scheduler.crashed() {
+        None => (first, scheduler.model_disk().clone(), None, 0, scheduler.steps()),
         Some((at, image)) => {
             let gets_before = gets.snapshot().len();
-            let disk = ModelDisk::new(&image);
+            let disk = Rc::new(ModelDisk::new(&image));
+            // In the store they go after a day, for another install may be writing them.
+            stale = store_temporaries(&disk);
             let rows = committed_rows(&disk, &plan.prepared.published);
             let undisturbed = Arc::new(Scenario { crash: None, ..Scenario::clone(&plan.prepared.scenario) });
-            let second = Scheduler::new(Box::new(Fifo), disk, undisturbed);
+            let second = Scheduler::new(Box::new(Fifo), disk.clone(), undisturbed);
             let mut life = live(&plan, &second).await;
             life.trace = first.trace.into_iter().chain(life.trace).collect();
-            let stale = first.store_temporaries;
-            life.store_temporaries.retain(|file| !stale.contains(file));
-            (life, Some(CrashSeen { at, rows }), gets_before, scheduler.steps() + second.steps())
+            (life, disk, Some(CrashSeen { at, rows }), gets_before, scheduler.steps() + second.steps())
         }
     };
     let digest = trace::digest(&life.trace);
-    let disk = ModelDisk::new(&life.image);
+    let mut leftover_files = store_temporaries(&disk);
+    leftover_files.retain(|file| !stale.contains(file));
+    let mut tree = disk.tree(Path::new(PROJECT_DIR));
+    leftover_files.extend(tree.keys().filter(|path| path.contains(TEMPORARY_PREFIX)).cloned());
+    // It says when the tree was made.
+    tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME));
     let observation = Observation {
         scenario: plan.prepared.scenario.clone(),
         gets: gets.snapshot().split_off(gets_before),
@@ -163,23 +178,17 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
         outcome: life.outcome,
         returned_us: life.returned_us,
         leftover_tasks: life.leftover_tasks,
-        leftover_files: life.store_temporaries.into_iter().chain(project_temporaries(&disk)).collect(),
+        leftover_files,
         rows: committed_rows(&disk, &plan.prepared.published),
-        tree: project_tree(&disk),
+        tree,
         expected_tree: plan.prepared.expected_tree.clone(),
         crash,
     };
-    Run { observation, schedule, misfit, trial, digest, steps, image: life.image }
+    Run { observation, schedule, misfit, trial, digest, steps, image: plan.keeps_disk.then(|| disk.image()) }
 }
 
-/// The project, apart from what says when it was made.
-fn project_tree(disk: &ModelDisk) -> BTreeMap<String, Entry> {
-    let mut tree = disk.tree(Path::new(PROJECT_DIR));
-    tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME));
-    tree
-}
-
-/// Names in the project that only a write in progress may have.
-fn project_temporaries(disk: &ModelDisk) -> impl Iterator<Item = String> {
-    disk.tree(Path::new(PROJECT_DIR)).into_keys().filter(|path| path.contains(TEMPORARY_PREFIX))
+/// Names in the store that only a write in progress may have.
+fn store_temporaries(disk: &ModelDisk) -> Vec<String> {
+    let dir = StoreDir::new(Path::new(STORE_DIR)).tmp_dir();
+    disk.tree(&dir).into_keys().map(|name| format!("{}/{name}", dir.display())).collect()
 }

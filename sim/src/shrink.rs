@@ -91,7 +91,7 @@ impl Shrinker {
             return;
         }
         for seed in 0..SEARCH_RUNS_MAX {
-            let plan = RunPlan { prepared: prepared.clone(), coordination: self.coordination, edit: None };
+            let plan = RunPlan::new(prepared.clone(), self.coordination);
             let trial = &prepared.trial;
             let holds = 1 + (seed % 3) as usize;
             let run = run(plan, || Box::new(FewHolds::new(seed, holds, trial)));

@@ -89,7 +89,8 @@ impl StoreDir {
         }
     }
 
-    fn tmp_dir(&self) -> PathBuf {
+    /// Where files are written before they are renamed into place.
+    pub fn tmp_dir(&self) -> PathBuf {
         self.root.join("tmp")
     }
 

@@ -45,7 +45,7 @@ pub struct Scheduler {
     names: RefCell<BTreeMap<String, usize>>,
     /// What is still to happen to which task.
     faults: RefCell<BTreeMap<String, LeaderFault>>,
-    disk: ModelDisk,
+    disk: Rc<ModelDisk>,
     mishaps: Mishaps,
     trace: TraceLog,
     steps: Cell<u64>,
@@ -137,7 +137,7 @@ impl Wake for TaskWaker {
 
 impl Scheduler {
     /// A scheduler with no task yet, and with what the scenario says goes wrong.
-    pub fn new(strategy: Box<dyn Strategy>, disk: ModelDisk, scenario: Arc<Scenario>) -> Rc<Self> {
+    pub fn new(strategy: Box<dyn Strategy>, disk: Rc<ModelDisk>, scenario: Arc<Scenario>) -> Rc<Self> {
         let faults = scenario.leaders.iter().map(|(package, fault)| (format!("download {package}"), fault.clone()));
         let faults = RefCell::new(faults.collect());
         let scheduler = Rc::new(Scheduler {
@@ -172,7 +172,7 @@ impl Scheduler {
     }
 
     /// The disk.
-    pub fn model_disk(&self) -> &ModelDisk {
+    pub fn model_disk(&self) -> &Rc<ModelDisk> {
         &self.disk
     }
 
@@ -453,7 +453,7 @@ impl World for Scheduler {
     }
 
     fn disk(&self) -> &dyn Disk {
-        &self.disk
+        &*self.disk
     }
 
     fn unique(&self) -> u64 {
