@@ -16,7 +16,8 @@ const KINDS: [&str; 5] = ["install", "index", "prefetch", "download", "cold"];
 type Label = (u8, Point);
 
 /// What was seen in some runs. Joining two is like having seen all runs of both.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Record", try_from = "Record")]
 pub struct Coverage {
     orders: BTreeSet<(Label, Label)>,
     reached: BTreeMap<Reach, u64>,
@@ -71,6 +72,43 @@ impl Coverage {
     /// In how many runs a state was reached.
     pub fn runs_that_reached(&self, reach: Reach) -> u64 {
         self.reached.get(&reach).copied().unwrap_or(0)
+    }
+}
+
+/// Coverage as files have it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    /// `prefetch waiter:park < cold waiter:register`
+    orders: Vec<String>,
+    reached: BTreeMap<Reach, u64>,
+}
+
+/// Between the two halves of an order.
+const BEFORE: &str = " < ";
+
+impl From<Coverage> for Record {
+    fn from(coverage: Coverage) -> Self {
+        let label = |(kind, point): &Label| format!("{} {}", KINDS[usize::from(*kind)], point.label());
+        let order = |(a, b): &(Label, Label)| format!("{}{BEFORE}{}", label(a), label(b));
+        Record { orders: coverage.orders.iter().map(order).collect(), reached: coverage.reached }
+    }
+}
+
+impl TryFrom<Record> for Coverage {
+    type Error = String;
+
+    fn try_from(record: Record) -> Result<Self, String> {
+        let label = |text: &str| {
+            let (kind, point) = text.split_once(' ')?;
+            Some((KINDS.iter().position(|known| *known == kind)? as u8, Point::from_label(point)?))
+        };
+        let order = |text: &String| {
+            let parsed = text.split_once(BEFORE).and_then(|(a, b)| Some((label(a)?, label(b)?)));
+            parsed.ok_or_else(|| format!("`{text}` is not an order of two points"))
+        };
+        let orders = record.orders.iter().map(order).collect::<Result<_, _>>()?;
+        Ok(Coverage { orders, reached: record.reached })
     }
 }
 

@@ -7,6 +7,7 @@ use crate::prepare::Prepared;
 use crate::run::{Run, RunPlan, run};
 use crate::schedule::Schedule;
 use crate::strategy::{Crashing, Replay, StrategyKind};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +18,10 @@ const CHECKED_TWICE_ONE_IN: u64 = 16;
 
 /// Seeds are done in blocks of so many, and it is decided between blocks whether to go on: so it does not depend on the
 /// number of threads which seeds are done.
-const BLOCK: u64 = 64;
+pub const BLOCK: u64 = 64;
 
 /// After so many failures a rate can be given, and more would say nothing new.
-const FAILURES_MAX: u64 = 16;
+const FAILURES_MAX: usize = 16;
 
 /// What to explore.
 #[derive(Clone)]
@@ -52,6 +53,26 @@ pub struct Exploration {
     pub failure: Option<Failure>,
     /// The run with the lowest seed that came out differently the second time, if any.
     pub nondeterminism: Option<Nondeterminism>,
+    /// The blocks that it is made of.
+    pub blocks: Vec<Block>,
+}
+
+/// What a block of seeds came to, as plain data: what one machine found can be judged on another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    /// The first seed.
+    pub start: u64,
+    /// How many runs were done.
+    pub runs: u64,
+    /// The different traces.
+    pub digests: BTreeSet<u64>,
+    /// What was seen.
+    pub coverage: Coverage,
+    /// The seeds that failed.
+    pub failing_seeds: BTreeSet<u64>,
+    /// The runs that came out differently the second time.
+    pub nondeterminisms: Vec<Nondeterminism>,
 }
 
 /// A run in which an oracle fails.
@@ -74,6 +95,7 @@ impl Failure {
 }
 
 /// One seed, two traces.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Nondeterminism {
     /// The seed.
     pub seed: u64,
@@ -83,85 +105,100 @@ pub struct Nondeterminism {
 
 /// Does the runs of these seeds; stops early when many fail. `done` is told after each run.
 pub fn explore(plan: &Plan, done: &(dyn Fn() + Sync)) -> Exploration {
-    let found = Mutex::new(Found::default());
+    let mut blocks = Vec::new();
     let mut start = plan.seeds.start;
-    while start < plan.seeds.end {
+    while start < plan.seeds.end && !is_enough(&blocks) {
         let end = plan.seeds.end.min(start + BLOCK);
-        explore_block(plan, start..end, &found, done);
+        blocks.push(explore_block(plan, start..end, done));
         start = end;
-        let found = found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.exploration.failures >= FAILURES_MAX || found.exploration.nondeterminism.is_some() {
-            break;
-        }
     }
-    let Found { mut exploration, digests } = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    exploration.schedules = digests.len();
-    exploration
+    Exploration::of(plan, blocks)
 }
 
-fn explore_block(plan: &Plan, seeds: Range<u64>, found: &Mutex<Found>, done: &(dyn Fn() + Sync)) {
+/// Whether more blocks would say nothing new.
+fn is_enough(blocks: &[Block]) -> bool {
+    let failures: usize = blocks.iter().map(|block| block.failing_seeds.len()).sum();
+    failures >= FAILURES_MAX || blocks.iter().any(|block| !block.nondeterminisms.is_empty())
+}
+
+impl Exploration {
+    /// What these blocks come to, in the order of their seeds, wherever each was explored.
+    pub fn of(plan: &Plan, all: Vec<Block>) -> Self {
+        let mut blocks = Vec::new();
+        for block in all {
+            if is_enough(&blocks) {
+                break;
+            }
+            blocks.push(block);
+        }
+        let mut exploration = Exploration::default();
+        let mut digests: BTreeSet<u64> = BTreeSet::new();
+        for block in &blocks {
+            exploration.runs += block.runs;
+            exploration.failures += block.failing_seeds.len() as u64;
+            exploration.coverage.join(block.coverage.clone());
+            digests.extend(&block.digests);
+        }
+        let nondeterminism = blocks.iter().flat_map(|block| &block.nondeterminisms).min().cloned();
+        let failing_seed = blocks.iter().flat_map(|block| &block.failing_seeds).min();
+        let failure = failing_seed.and_then(|seed| {
+            let run = run_seed(plan, *seed);
+            let (oracle, violation) = judge(&run.observation)?;
+            Some(Failure { seed: Some(*seed), oracle, violation, run })
+        });
+        Exploration { schedules: digests.len(), failure, nondeterminism, blocks, ..exploration }
+    }
+}
+
+fn explore_block(plan: &Plan, seeds: Range<u64>, done: &(dyn Fn() + Sync)) -> Block {
     let next = AtomicU64::new(seeds.start);
+    let found = Mutex::new(Block { start: seeds.start, ..Block::default() });
     std::thread::scope(|scope| {
         for _ in 0..plan.jobs.max(1) {
             scope.spawn(|| {
-                let mut coverage = Coverage::default();
+                let mut block = Block::default();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         break;
                     }
-                    let examined = examine(plan, seed, &mut coverage);
-                    found.lock().unwrap_or_else(PoisonError::into_inner).add(examined);
+                    examine(plan, seed, &mut block);
                     done();
                 }
-                found.lock().unwrap_or_else(PoisonError::into_inner).exploration.coverage.join(coverage);
+                found.lock().unwrap_or_else(PoisonError::into_inner).join(block);
             });
         }
     });
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.nondeterminisms.sort();
+    found
 }
 
-#[derive(Default)]
-struct Found {
-    exploration: Exploration,
-    digests: BTreeSet<u64>,
-}
-
-impl Found {
-    fn add(&mut self, examined: Examined) {
-        self.exploration.runs += 1;
-        self.digests.insert(examined.digest);
-        if let Some(failure) = examined.failure {
-            self.exploration.failures += 1;
-            if self.exploration.failure.as_ref().is_none_or(|lowest| failure.seed < lowest.seed) {
-                self.exploration.failure = Some(failure);
-            }
-        }
-        if let Some(nondeterminism) = examined.nondeterminism
-            && self.exploration.nondeterminism.as_ref().is_none_or(|lowest| nondeterminism.seed < lowest.seed)
-        {
-            self.exploration.nondeterminism = Some(nondeterminism);
-        }
+impl Block {
+    /// Adds what another thread found in the same block.
+    fn join(&mut self, other: Block) {
+        self.runs += other.runs;
+        self.digests.extend(other.digests);
+        self.coverage.join(other.coverage);
+        self.failing_seeds.extend(other.failing_seeds);
+        self.nondeterminisms.extend(other.nondeterminisms);
     }
 }
 
-struct Examined {
-    digest: u64,
-    failure: Option<Failure>,
-    nondeterminism: Option<Nondeterminism>,
-}
-
-fn examine(plan: &Plan, seed: u64, coverage: &mut Coverage) -> Examined {
+fn examine(plan: &Plan, seed: u64, block: &mut Block) {
     let run = run_seed(plan, seed);
-    let digest = run.digest;
-    coverage.add(&run.observation);
-    let verdict = judge(&run.observation);
-    let mut nondeterminism = None;
-    if verdict.is_some() || seed.is_multiple_of(CHECKED_TWICE_ONE_IN) {
-        let again = run_seed(plan, seed);
-        nondeterminism = difference(&run, &again).map(|difference| Nondeterminism { seed, difference });
+    block.runs += 1;
+    block.digests.insert(run.digest);
+    block.coverage.add(&run.observation);
+    let failed = judge(&run.observation).is_some();
+    if failed {
+        block.failing_seeds.insert(seed);
     }
-    let failure = verdict.map(|(oracle, violation)| Failure { seed: Some(seed), oracle, violation, run });
-    Examined { digest, failure, nondeterminism }
+    if failed || seed.is_multiple_of(CHECKED_TWICE_ONE_IN) {
+        let again = run_seed(plan, seed);
+        let difference = difference(&run, &again);
+        block.nondeterminisms.extend(difference.map(|difference| Nondeterminism { seed, difference }));
+    }
 }
 
 /// The run of this seed.

@@ -64,6 +64,8 @@ pub mod schedule;
 #[cfg(madsim)]
 pub mod scheduler;
 #[cfg(madsim)]
+pub mod shard;
+#[cfg(madsim)]
 pub mod shrink;
 #[cfg(madsim)]
 pub mod strategy;

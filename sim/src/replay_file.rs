@@ -5,6 +5,7 @@ use crate::schedule::Schedule;
 use crate::shrink::Shrunk;
 use crate::strategy::StrategyKind;
 use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -76,9 +77,17 @@ impl ReplayFile {
             coordination,
             strategy,
             seed: failure.seed,
-            scenario: serde_json::to_value(&*prepared.scenario).expect("a scenario is plain data"),
+            scenario: prepared.scenario.to_value(),
             schedule: schedule.clone(),
         }
+    }
+
+    /// A name for it among the recorded regressions: the same failure gets the same one.
+    pub fn regression_name(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.scenario.to_string(), serde_json::to_string(&self.schedule).unwrap_or_default()).hash(&mut hasher);
+        let name = self.scenario["name"].as_str().unwrap_or("scenario");
+        format!("{name}-{}-{:08x}.json", self.oracle.to_lowercase(), hasher.finish() as u32)
     }
 
     /// Reads a replay file.

@@ -7,15 +7,27 @@ use crate::explain::{Rate, explain};
 use crate::explore::{Exploration, Plan};
 use crate::replay_file::{ReplayFile, ReplayFileError};
 use crate::shrink::shrink;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Where failures are left.
 const FAILURES_DIR: &str = "target/sim-failures";
 
+/// Where a failure's replay file is left.
+#[derive(Debug, Clone, Default)]
+pub enum Leave {
+    /// Where failures are left.
+    #[default]
+    Failure,
+    /// Here.
+    At(PathBuf),
+    /// In this directory, under a name that a regression can keep.
+    RegressionIn(PathBuf),
+}
+
 /// How bad a verdict is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// All is well.
@@ -28,7 +40,7 @@ pub enum Verdict {
 }
 
 /// What one scenario came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScenarioReport {
     /// The scenario.
     pub name: String,
@@ -64,8 +76,8 @@ impl ScenarioReport {
     ///
     /// # Errors
     /// When the replay file cannot be written.
-    pub fn new(plan: &Plan, exploration: Exploration, json: Option<&Path>) -> Result<Self, ReplayFileError> {
-        let Exploration { runs, schedules, coverage, failures, failure, nondeterminism } = exploration;
+    pub fn new(plan: &Plan, exploration: Exploration, leave: &Leave) -> Result<Self, ReplayFileError> {
+        let Exploration { runs, schedules, coverage, failures, failure, nondeterminism, .. } = exploration;
         let name = plan.prepared.scenario.name.clone();
         let (pairs, pairs_both_orders) = coverage.pairs();
         let report = |verdict, words, explanation| ScenarioReport {
@@ -88,9 +100,15 @@ impl ScenarioReport {
             let words = format!("{} FAILED (seed {})", failure.oracle.id(), failure.seed.unwrap_or_default());
             let shrunk = shrink(&plan.prepared, plan.coordination, failure);
             let seed = shrunk.failure.seed.unwrap_or_default();
-            let default = || Path::new(FAILURES_DIR).join(format!("{name}-{}-{seed}.json", plan.coordination.label()));
-            let file: PathBuf = json.map_or_else(default, Path::to_owned);
-            ReplayFile::new(&shrunk, plan.coordination, plan.strategy).write(&file)?;
+            let replay_file = ReplayFile::new(&shrunk, plan.coordination, plan.strategy);
+            let file = match leave {
+                Leave::Failure => {
+                    Path::new(FAILURES_DIR).join(format!("{name}-{}-{seed}.json", plan.coordination.label()))
+                }
+                Leave::At(file) => file.clone(),
+                Leave::RegressionIn(dir) => dir.join(replay_file.regression_name()),
+            };
+            replay_file.write(&file)?;
             let rate = Some(Rate { failures, runs });
             return Ok(report(Verdict::Failed, words, explain(&name, plan.coordination, &shrunk, rate, &file)));
         }

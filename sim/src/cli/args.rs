@@ -1,10 +1,10 @@
 //! The command line's arguments.
 
 use crate::bugs::Coordination;
+use crate::shard::Shard;
 use crate::strategy::StrategyKind;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// Run the real installer under chosen interleavings, and judge every run
 #[derive(Debug, Parser)]
@@ -22,7 +22,9 @@ Examples:
   cargo sim run prefetch-cold-race --runs 5000                one scenario, more runs
   cargo sim run prefetch-cold-race --coordination none        see the race of pnpm#12241
   cargo sim replay target/sim-failures/…json                  do a failure again, exactly
-  cargo sim gate --budget 120                                 all that CI asks for
+  cargo sim gate --budget 120                                 all that CI asks for; out of time is a failure
+  cargo sim gate --times 20 --shard 3/8 --result 3.json       a part of a longer one, on one of eight machines
+  cargo sim merge *.json                                      all parts of it
 
 Exit codes: 0 held, 1 an oracle failed, 2 bad input, 3 not deterministic";
 
@@ -42,6 +44,8 @@ pub enum Command {
     Exhaust(ExhaustArgs),
     /// What a CI runs: all scenarios, all recorded regressions, and `exhaust`, with reports
     Gate(GateArgs),
+    /// Join what shards found into one report
+    Merge(MergeArgs),
     /// List the scenarios
     List,
     /// List the oracles: what must hold of every run
@@ -58,8 +62,17 @@ pub struct ExploreArgs {
     /// How schedules are chosen
     #[arg(long, global = true, value_enum, value_name = "KIND", default_value_t = StrategyKind::Portfolio)]
     pub strategy: StrategyKind,
+    /// So many times the runs that each scenario asks for
+    #[arg(long, global = true, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub times: u64,
+    /// The K-th of N parts of each scenario's seeds; `cargo sim merge` joins them
+    #[arg(long, global = true, value_name = "K/N")]
+    pub shard: Option<Shard>,
+    /// Write what was found, for `cargo sim merge`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub result: Option<PathBuf>,
     /// Stop beginning new scenarios after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, global = true, value_name = "SECONDS")]
     pub budget: Option<u64>,
 }
 
@@ -68,14 +81,11 @@ pub struct RunArgs {
     /// A scenario's name, or the path of its file
     pub scenario: String,
     /// One run, with this seed
-    #[arg(long, value_name = "N", conflicts_with_all = ["runs", "shard"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["runs", "shard", "times"])]
     pub seed: Option<u64>,
     /// So many runs, with the seeds 0, 1, 2, … [default: as the scenario says]
     #[arg(long, value_name = "N")]
     pub runs: Option<u64>,
-    /// The K-th of N equal parts of the runs
-    #[arg(long, value_name = "K/N")]
-    pub shard: Option<Shard>,
     /// The coordination of downloads; all but `shared` are bugs that once were real
     #[arg(long, value_enum, default_value_t = Coordination::Shared)]
     pub coordination: Coordination,
@@ -99,9 +109,25 @@ pub const CALLERS: u8 = 3;
 
 #[derive(Debug, Args)]
 pub struct GateArgs {
-    /// Stop beginning new scenarios after so many seconds; one that is not run is a failure
-    #[arg(long, value_name = "SECONDS")]
-    pub budget: Option<u64>,
+    #[command(flatten)]
+    pub outputs: Outputs,
+    /// Write each failure as a regression file, ready to be committed [DIR: scenarios/regressions]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "scenarios/regressions")]
+    pub save_regressions: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// What each shard wrote with `--result`
+    #[arg(required = true, value_name = "FILE")]
+    pub results: Vec<PathBuf>,
+    #[command(flatten)]
+    pub outputs: Outputs,
+}
+
+/// Where a report goes beside the terminal.
+#[derive(Debug, Args)]
+pub struct Outputs {
     /// Write the report as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
@@ -111,49 +137,4 @@ pub struct GateArgs {
     /// Append the report as Markdown [default: $GITHUB_STEP_SUMMARY, where that is set]
     #[arg(long, value_name = "FILE")]
     pub summary: Option<PathBuf>,
-}
-
-/// One of several equal parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// Which, from 1.
-    number: u64,
-    /// Of how many.
-    count: u64,
-}
-
-impl Shard {
-    /// This part of the seeds below `runs`. The parts of all numbers are together all seeds, each once.
-    pub fn seeds(self, runs: u64) -> std::ops::Range<u64> {
-        let start = |number: u64| u128::from(runs) * u128::from(number) / u128::from(self.count);
-        start(self.number - 1) as u64..start(self.number) as u64
-    }
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
-        match parsed {
-            Some((number, count)) if 1 <= number && number <= count => Ok(Shard { number, count }),
-            _ => Err("a shard is K/N, such as 2/8".to_owned()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shards_are_together_all_seeds() {
-        for (runs, count) in [(10, 3), (1, 4), (1000, 7), (8, 8)] {
-            let shards = (1..=count).flat_map(|number| Shard { number, count }.seeds(runs));
-            assert_eq!(shards.collect::<Vec<_>>(), (0..runs).collect::<Vec<_>>());
-        }
-        for wrong in ["0/3", "4/3", "1", "a/b", "1/0"] {
-            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
-        }
-    }
 }

@@ -289,6 +289,11 @@ impl Scenario {
         })
     }
 
+    /// As files have it, with its name.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("a scenario is plain data")
+    }
+
     fn parse(text: &str, name: String) -> Result<Self, ParseError> {
         let mut scenario: Scenario = serde_json::from_str(text).map_err(ParseError::Json)?;
         scenario.name = name;
