@@ -6,6 +6,7 @@
 use crate::observation::Observation;
 use crate::trace::{TraceEntry, What};
 use installer::rt::{Event, Point};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -121,7 +122,7 @@ fn labelled(entry: &TraceEntry) -> Option<(Label, Option<&str>, &TraceEntry)> {
 }
 
 /// A state that a scenario may say must be reached, or its exploration proves nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// A cold package waits for a download.

@@ -141,3 +141,19 @@ fn shards_and_strategies_can_be_chosen() {
     assert!(said.contains("72 runs"), "{said}");
     assert!(text(&sim(&["run", "frozen", "--shard", "3/2"]), 2).contains("K/N"));
 }
+
+#[test]
+fn a_new_scenario_holds_and_is_not_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("scenarios")).unwrap();
+    let there = |arguments: &[&str], code| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-sim"));
+        text(&command.args(arguments).current_dir(dir.path()).output().unwrap(), code)
+    };
+    assert!(there(&["new", "mine"], 0).contains("cargo sim run mine"));
+    assert!(there(&["run", "mine"], 0).contains("held"));
+    there(&["run", "mine", "--coordination", "none"], 1);
+    assert!(there(&["new", "mine"], 2).contains("is there already"));
+    assert!(there(&["new", "../mine"], 2).contains("letters, digits and hyphens"));
+    assert!(there(&["list"], 0).starts_with("mine "));
+}

@@ -2,7 +2,10 @@
 
 #![cfg(madsim)]
 
+use serde_json::{Value, json};
 use sim::oracles;
+use sim::scenario::Scenario;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,4 +51,85 @@ fn the_commands_of_the_readme_do_what_it_says() {
         failed += code;
     }
     assert!(failed > 0, "the README shows a failure");
+}
+
+/// Every name of a field, a value or a fault in the schema.
+fn names(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                match (key.as_str(), value) {
+                    ("properties", Value::Object(properties)) => found.extend(properties.keys().cloned()),
+                    ("const", Value::String(name)) => drop(found.insert(name.clone())),
+                    ("enum", Value::Array(values)) => {
+                        found.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
+                    }
+                    _ => {}
+                }
+                names(value, found);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_schema_is_current_and_the_page_explains_all_of_it() {
+    let written: Value = serde_json::from_str(&document("scenarios/schema.json")).unwrap();
+    assert_eq!(written, Scenario::schema(), "run: cargo sim schema > scenarios/schema.json");
+    let mut all = BTreeSet::new();
+    names(&written, &mut all);
+    assert!(all.len() > 50, "{all:?}");
+    let page = document("docs/scenarios.md");
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|name| !page.contains(&format!("`{name}")) && !page.contains(&format!("\"{name}\"")))
+        .collect();
+    assert!(missing.is_empty(), "docs/scenarios.md does not explain {missing:?}");
+}
+
+#[test]
+fn scenarios_are_what_the_schema_says() {
+    let validator = jsonschema::validator_for(&Scenario::schema()).unwrap();
+    let mut scenarios = 0;
+    for entry in std::fs::read_dir(workspace().join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() || path.ends_with("schema.json") {
+            continue;
+        }
+        let scenario: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        assert!(validator.is_valid(&scenario), "{}: {:?}", path.display(), validator.validate(&scenario));
+        scenarios += 1;
+        let mut wrong = scenario;
+        wrong["packges"] = json!({});
+        assert!(!validator.is_valid(&wrong));
+    }
+    assert!(scenarios > 20);
+}
+
+/// The scenarios of the page, explored as somebody would who has read only that page.
+#[test]
+fn the_scenarios_of_the_page_hold() {
+    let page = document("docs/scenarios.md");
+    let scenarios: Vec<_> =
+        page.split("```json scenario\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(scenarios.len(), 3);
+    for (number, scenario) in scenarios.into_iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("first.json");
+        std::fs::write(&file, scenario).unwrap();
+        let run = |options: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep-sim"));
+            command.arg("run").arg(&file).args(options).current_dir(dir.path());
+            let output = command.output().unwrap();
+            (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let (code, text) = run(&["--times", "1"]);
+        assert_eq!(code, Some(0), "{text}");
+        if number == 0 {
+            assert!(text.contains("3000"), "{text}");
+            assert_eq!(run(&["--coordination", "none"]).0, Some(1));
+        }
+    }
 }

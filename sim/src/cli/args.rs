@@ -46,6 +46,13 @@ pub enum Command {
     Gate(GateArgs),
     /// Join what shards found into one report
     Merge(MergeArgs),
+    /// Write a scenario to begin with: scenarios/NAME.json
+    New {
+        /// Letters, digits and hyphens
+        name: String,
+    },
+    /// Print the JSON Schema of scenarios
+    Schema,
     /// List the scenarios
     List,
     /// List the oracles: what must hold of every run

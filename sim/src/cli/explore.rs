@@ -1,7 +1,8 @@
 //! `cargo sim` and `cargo sim run`.
 
 use super::args::{Cli, RunArgs};
-use super::{InputError, all_scenarios, exit_code, find_scenario, write};
+use super::scenario_files::{all_scenarios, find_scenario};
+use super::{InputError, exit_code, write};
 use crate::explore::{Plan, explore};
 use crate::prepare::prepare;
 use crate::report::{Leave, Report, ScenarioReport, Verdict};

@@ -2,7 +2,8 @@
 
 use super::args::{CALLERS, Cli, GateArgs, MergeArgs, Outputs};
 use super::explore::{print_report, scenarios};
-use super::{InputError, REGRESSIONS_DIR, exit_code, json_files, replay, write};
+use super::scenario_files::regressions;
+use super::{InputError, exit_code, replay, write};
 use crate::bugs::Coordination;
 use crate::exhaust::enumerate;
 use crate::explore::{Exploration, Plan};
@@ -11,7 +12,7 @@ use crate::report::{Leave, Report, ScenarioReport, Verdict};
 use crate::scenario::Scenario;
 use crate::shard::{self, ScenarioPart, ShardResult, Whole};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ pub(super) fn gate(cli: &Cli, args: &GateArgs) -> Result<ExitCode, InputError> {
     // What is not split is the first shard's.
     if cli.shard().number == 1 {
         let started = Instant::now();
-        for path in json_files(Path::new(REGRESSIONS_DIR))? {
+        for path in regressions()? {
             explored.add_row(replay::regression(&path)?);
         }
         let all = enumerate(Coordination::Shared, usize::from(CALLERS), cli.jobs());

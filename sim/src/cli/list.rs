@@ -1,6 +1,7 @@
 //! `cargo sim list`, `oracles` and `points`.
 
-use super::{InputError, all_scenarios};
+use super::InputError;
+use super::scenario_files::all_scenarios;
 use crate::oracles;
 use crate::scenario::Scenario;
 use installer::rt::Point;

@@ -6,10 +6,11 @@ mod explore;
 mod gate;
 mod list;
 mod replay;
+mod scenario_files;
 
 use crate::replay_file::ReplayFileError;
 use crate::report::Verdict;
-use crate::scenario::{Scenario, ScenarioError};
+use crate::scenario::ScenarioError;
 use crate::shard::MergeError;
 use args::{Cli, Command};
 use clap::Parser;
@@ -23,10 +24,6 @@ const EXIT_BAD_INPUT: u8 = 2;
 /// One seed came out differently the second time.
 const EXIT_NOT_DETERMINISTIC: u8 = 3;
 
-/// Where scenarios are looked for by name, and regressions.
-const SCENARIOS_DIR: &str = "scenarios";
-const REGRESSIONS_DIR: &str = "scenarios/regressions";
-
 /// Why nothing was explored.
 #[derive(Debug, thiserror::Error)]
 enum InputError {
@@ -38,6 +35,10 @@ enum InputError {
     Merge(#[from] MergeError),
     #[error("there is no scenario {name}; `cargo sim list` shows those there are")]
     NoSuchScenario { name: String },
+    #[error("{} is there already", path.display())]
+    Exists { path: PathBuf },
+    #[error("`{name}` cannot be a file's name: use letters, digits and hyphens")]
+    NoName { name: String },
     #[error("cannot list {}: {source}", dir.display())]
     NoScenarios { dir: PathBuf, source: std::io::Error },
     #[error("`{name}` is not a coordinator of its own: there is nothing to enumerate")]
@@ -59,12 +60,20 @@ pub fn accepts(arguments: &[&str]) -> Result<(), String> {
     Cli::try_parse_from(command).map(drop).map_err(|error| error.to_string())
 }
 
+/// Nobody reads what is printed: as a shell says it of a program that SIGPIPE ended.
+const EXIT_PIPE: i32 = 141;
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     // A panic inside a run is judged by an oracle; what it prints by itself would only confuse.
     std::panic::set_hook(Box::new(|panic| {
+        let text = panic.to_string();
+        if text.contains("failed printing to stdout") {
+            // Who reads has seen enough, as `head` has.
+            std::process::exit(EXIT_PIPE);
+        }
         if std::thread::current().name() != Some("simulation") {
-            eprintln!("{panic}");
+            eprintln!("{text}");
         }
     }));
     let cli = Cli::parse();
@@ -78,6 +87,8 @@ pub fn main() -> ExitCode {
         Some(Command::List) => list::scenarios(),
         Some(Command::Oracles) => Ok(list::oracles()),
         Some(Command::Points) => Ok(list::points()),
+        Some(Command::Schema) => Ok(scenario_files::print_schema()),
+        Some(Command::New { name }) => scenario_files::create(name),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");
@@ -91,29 +102,4 @@ fn exit_code(verdict: Verdict) -> ExitCode {
         Verdict::Failed => ExitCode::from(EXIT_FAILED),
         Verdict::NotDeterministic => ExitCode::from(EXIT_NOT_DETERMINISTIC),
     }
-}
-
-fn json_files(dir: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let unlisted = |source| InputError::NoScenarios { dir: dir.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(unlisted)? {
-        let path = entry.map_err(unlisted)?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn all_scenarios() -> Result<Vec<Scenario>, InputError> {
-    let paths = json_files(Path::new(SCENARIOS_DIR))?;
-    Ok(paths.iter().map(|path| Scenario::read(path)).collect::<Result<_, _>>()?)
-}
-
-fn find_scenario(name: &str) -> Result<Scenario, InputError> {
-    let by_name = Path::new(SCENARIOS_DIR).join(format!("{name}.json"));
-    let path = [PathBuf::from(name), by_name].into_iter().find(|path| path.is_file());
-    let path = path.ok_or_else(|| InputError::NoSuchScenario { name: name.to_owned() })?;
-    Ok(Scenario::read(&path)?)
 }

@@ -1,9 +1,10 @@
 //! What goes wrong beside the network: the index, the disk, the whole program.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What goes wrong with the store's index.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IndexFaults {
     /// How often a batch finds the database held by another process before it can be committed.
@@ -15,7 +16,7 @@ pub struct IndexFaults {
 }
 
 /// What goes wrong with the disk.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DiskFaults {
     /// How many bytes may be written before the disk is full.
@@ -27,7 +28,7 @@ pub struct DiskFaults {
 }
 
 /// How the whole program ends before its time. When is up to the schedule: before any change of the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Crash {
     /// It is killed: nothing is cleaned up, and what it wrote is there.

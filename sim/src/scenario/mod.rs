@@ -9,18 +9,22 @@ pub use self::faults::{Crash, DiskFaults, IndexFaults};
 pub use package_name::VersionedName;
 
 use crate::coverage::Reach;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A scenario, as its file has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// The file's name without its extension.
     #[serde(skip_deserializing, default)]
     pub name: String,
+    /// Where editors find what each field means: `./schema.json`.
+    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// What it is for, in a sentence or two.
     pub description: String,
     /// `name@version` → what the registry has.
@@ -75,7 +79,7 @@ pub struct Scenario {
 }
 
 /// One version of a package.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Package {
     /// The size of its one file besides package.json; it does not compress.
@@ -95,7 +99,7 @@ pub struct Package {
 }
 
 /// What is in the store before the install.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Store {
     /// Nothing.
@@ -108,7 +112,7 @@ pub enum Store {
 }
 
 /// How versions are found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Install {
     /// By resolving; there is no lockfile before.
@@ -121,7 +125,7 @@ pub enum Install {
 }
 
 /// The network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
     /// The registry takes from the first to the second to answer, in milliseconds, as the schedule says.
@@ -135,7 +139,7 @@ pub struct Network {
 }
 
 /// How one tarball is served.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Serving {
     /// What the first requests get; those after them are served plainly.
@@ -151,7 +155,7 @@ pub struct Serving {
 }
 
 /// What a request gets instead of the tarball.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// This status and no body.
@@ -171,7 +175,7 @@ pub enum Fault {
 }
 
 /// What happens to the task that downloads a package, once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaderFault {
     /// It is cancelled when it comes to this interleaving point.
@@ -191,7 +195,7 @@ impl LeaderFault {
 }
 
 /// What the install comes to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expectation {
     /// It succeeds.
@@ -287,6 +291,11 @@ impl Scenario {
             ParseError::Json(source) => ScenarioError::Malformed { path: path.to_owned(), source },
             ParseError::Inconsistent(error) => error,
         })
+    }
+
+    /// The JSON Schema of scenario files.
+    pub fn schema() -> Value {
+        schemars::schema_for!(Scenario).to_value()
     }
 
     /// As files have it, with its name.

@@ -1,7 +1,9 @@
 //! `name@version`, as scenarios write it.
 
 use installer::package::PackageId;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A package and its version.
@@ -27,5 +29,15 @@ impl<'de> Deserialize<'de> for VersionedName {
             Some(at) if at > 0 => Ok(VersionedName(PackageId::new(&text[..at], &text[at + 1..]))),
             _ => Err(de::Error::custom(format!("{text:?} is not of the form name@version"))),
         }
+    }
+}
+
+impl JsonSchema for VersionedName {
+    fn schema_name() -> Cow<'static, str> {
+        "VersionedName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "A package and its version.", "pattern": "^.+@[^@]+$" })
     }
 }
