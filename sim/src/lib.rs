@@ -7,12 +7,14 @@
 //! | `disk` | the model disk |
 //! | `prepare` | a scenario made ready: packages published, store warmed, lockfile written |
 //! | `scheduler`, `strategy`, `schedule` | who runs next; how that is chosen; the choices as data |
-//! | `run`, `observation`, `trace` | one run, and what it came to |
+//! | `run`, `life`, `observation`, `committed`, `trace` | one run, and what it came to |
 //! | `oracles` | what must hold of every run |
 //! | `bugs` | planted bugs that the oracles must find |
 //! | `explore`, `coverage`, `report` | many runs, on all cores; what they have seen; what it comes to |
+//! | `shard` | what several machines explored, joined |
+//! | `exhaust` | every schedule of a small world |
 //! | `shrink` | a failure made small |
-//! | `explain`, `perfetto`, `replay_file` | a failure for people, for trace viewers, and for doing it again |
+//! | `explain`, `html`, `perfetto`, `replay_file` | a failure for people, for trace viewers, and for doing it again |
 //! | `cli` | the command line |
 //!
 //! Everything here exists in builds with `--cfg madsim` only. Without it, the binary is a launcher that makes such a build.
@@ -37,6 +39,8 @@ pub mod exhaust;
 pub mod explain;
 #[cfg(madsim)]
 pub mod explore;
+#[cfg(madsim)]
+pub mod html;
 #[cfg(not(madsim))]
 pub mod launcher;
 #[cfg(madsim)]

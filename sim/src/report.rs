@@ -3,7 +3,7 @@
 use crate::bugs::Coordination;
 use crate::coverage::{Coverage, Reach, failure_rate_below};
 use crate::exhaust::Enumeration;
-use crate::explain::{Rate, explain};
+use crate::explain::{Rate, explanation};
 use crate::explore::{Exploration, Plan};
 use crate::replay_file::{ReplayFile, ReplayFileError};
 use crate::shrink::shrink;
@@ -60,6 +60,8 @@ pub struct ScenarioReport {
     pub words: String,
     /// What people need to know, where it is bad.
     pub explanation: String,
+    /// What does its failure again.
+    pub replay_file: Option<PathBuf>,
 }
 
 /// What several came to.
@@ -80,7 +82,7 @@ impl ScenarioReport {
         let Exploration { runs, schedules, coverage, failures, failure, nondeterminism, .. } = exploration;
         let name = plan.prepared.scenario.name.clone();
         let (pairs, pairs_both_orders) = coverage.pairs();
-        let report = |verdict, words, explanation| ScenarioReport {
+        let report = |verdict, words, explanation, replay_file| ScenarioReport {
             name: name.clone(),
             runs,
             schedules,
@@ -90,11 +92,12 @@ impl ScenarioReport {
             verdict,
             words,
             explanation,
+            replay_file,
         };
         if let Some(nondeterminism) = nondeterminism {
             let words = format!("NOT DETERMINISTIC (seed {})", nondeterminism.seed);
             let text = format!("{name}: seed {} gave two traces; {}\n", nondeterminism.seed, nondeterminism.difference);
-            return Ok(report(Verdict::NotDeterministic, words, text));
+            return Ok(report(Verdict::NotDeterministic, words, text, None));
         }
         if let Some(failure) = failure {
             let words = format!("{} FAILED (seed {})", failure.oracle.id(), failure.seed.unwrap_or_default());
@@ -110,7 +113,8 @@ impl ScenarioReport {
             };
             replay_file.write(&file)?;
             let rate = Some(Rate { failures, runs });
-            return Ok(report(Verdict::Failed, words, explain(&name, plan.coordination, &shrunk, rate, &file)));
+            let text = explanation(&name, plan.coordination, &shrunk, rate, &file).to_string();
+            return Ok(report(Verdict::Failed, words, text, Some(file)));
         }
         match never_reached(plan, &coverage) {
             Some(reach) => {
@@ -120,9 +124,9 @@ impl ScenarioReport {
                      was not tried\n",
                     reach.label()
                 );
-                Ok(report(Verdict::Failed, words, text))
+                Ok(report(Verdict::Failed, words, text, None))
             }
-            None => Ok(report(Verdict::Held, "held".to_owned(), String::new())),
+            None => Ok(report(Verdict::Held, "held".to_owned(), String::new(), None)),
         }
     }
 }
@@ -156,7 +160,18 @@ impl ScenarioReport {
     fn of(name: String, runs: u64, verdict: Verdict, words: String, explanation: String) -> Self {
         let failures = u64::from(verdict == Verdict::Failed && runs > 0);
         let schedules = usize::from(runs > 0);
-        ScenarioReport { name, runs, schedules, pairs: 0, pairs_both_orders: 0, failures, verdict, words, explanation }
+        ScenarioReport {
+            name,
+            runs,
+            schedules,
+            pairs: 0,
+            pairs_both_orders: 0,
+            failures,
+            verdict,
+            words,
+            explanation,
+            replay_file: None,
+        }
     }
 }
 
@@ -272,6 +287,7 @@ mod tests {
             verdict,
             words: words.to_owned(),
             explanation: explanation.to_owned(),
+            replay_file: None,
         };
         let scenarios = vec![
             row("good", Verdict::Held, "held", ""),

@@ -36,9 +36,8 @@ pub enum Command {
     Replay {
         /// The file that the failure left behind
         file: PathBuf,
-        /// Write the run as a Chrome trace, for Perfetto
-        #[arg(long, value_name = "FILE")]
-        perfetto: Option<PathBuf>,
+        #[command(flatten)]
+        pictures: Pictures,
     },
     /// Enumerate every schedule of a few callers of the coordination, with each fault
     Exhaust(ExhaustArgs),
@@ -99,6 +98,26 @@ pub struct RunArgs {
     /// Where to leave the replay file of a failure
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub pictures: Pictures,
+}
+
+/// Pictures of a failure.
+#[derive(Debug, Args)]
+pub struct Pictures {
+    /// Draw the failure as a page for a browser, complete in one file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write the failing run as a Chrome trace, for Perfetto
+    #[arg(long, value_name = "FILE")]
+    pub perfetto: Option<PathBuf>,
+}
+
+impl Pictures {
+    /// Whether there is anything to draw.
+    pub fn are_wanted(&self) -> bool {
+        self.html.is_some() || self.perfetto.is_some()
+    }
 }
 
 #[derive(Debug, Args)]

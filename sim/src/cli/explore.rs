@@ -1,6 +1,7 @@
 //! `cargo sim` and `cargo sim run`.
 
 use super::args::{Cli, RunArgs};
+use super::replay::draw;
 use super::scenario_files::{all_scenarios, find_scenario};
 use super::{InputError, exit_code, write};
 use crate::explore::{Plan, explore};
@@ -104,6 +105,11 @@ pub(super) fn one(cli: &Cli, args: &RunArgs) -> Result<ExitCode, InputError> {
     let scenarios = vec![ScenarioReport::new(&plan, exploration, &leave)?];
     let report = Report { scenarios, seconds: started.elapsed().as_secs_f64() };
     let report = Explored { report, result }.finish(cli)?;
+    report
+        .scenarios
+        .iter()
+        .filter_map(|row| row.replay_file.as_ref())
+        .try_for_each(|file| draw(file, &args.pictures))?;
     Ok(exit_code(report.verdict()))
 }
 

@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.command {
         None => explore::all(&cli),
         Some(Command::Run(args)) => explore::one(&cli, args),
-        Some(Command::Replay { file, perfetto }) => replay::one(file, perfetto.as_deref()),
+        Some(Command::Replay { file, pictures }) => replay::one(file, pictures),
         Some(Command::Exhaust(args)) => exhaust::all(&cli, args),
         Some(Command::Gate(args)) => gate::gate(&cli, args),
         Some(Command::Merge(args)) => gate::merge(&cli, args),

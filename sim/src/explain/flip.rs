@@ -16,6 +16,16 @@ pub struct Flip {
     pub second: Line,
     /// What was left out of the schedule to have it hold.
     pub without: String,
+    /// The oracle that fails instead then, if one does.
+    pub instead: Option<&'static str>,
+}
+
+impl Flip {
+    /// Under what the second order comes about, and what it comes to.
+    pub fn condition(&self) -> String {
+        let instead = self.instead.map_or(String::new(), |oracle| format!("; {oracle} fails instead"));
+        format!("without: {}{instead}", self.without)
+    }
 }
 
 /// Leaves one hold out, sees that the run holds, and looks for what changed its order. A shrunk schedule holds without any
@@ -26,13 +36,15 @@ pub fn flip(shrunk: &Shrunk, coordination: Coordination) -> Option<Flip> {
         let mut schedule = shrunk.schedule.clone();
         let without = schedule.holds.remove(index).to_string();
         let other = replay(&shrunk.prepared, coordination, schedule);
-        if judge(&other.observation).is_some() {
+        let verdict = judge(&other.observation);
+        if verdict.as_ref().is_some_and(|(oracle, violation)| shrunk.failure.is_like(*oracle, violation)) {
             return None;
         }
+        let instead = verdict.map(|(oracle, _)| oracle.id());
         let fails = story(&shrunk.failure.run.observation, subject, &[]);
         let holds = story(&other.observation, subject, &[]);
         let (first, second) = swapped(&fails, &holds)?;
-        Some(Flip { first, second, without })
+        Some(Flip { first, second, without, instead })
     })
 }
 
@@ -67,6 +79,7 @@ fn swapped(here: &[Line], there: &[Line]) -> Option<(Line, Line)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::Source;
 
     fn lines(names: &[(&str, &str, u8)]) -> Vec<Line> {
         let line = |(who, what, rank): &(&str, &str, u8)| Line {
@@ -74,6 +87,7 @@ mod tests {
             who: (*who).to_owned(),
             what: (*what).to_owned(),
             rank: *rank,
+            source: Source::Entry(0),
         };
         names.iter().map(line).collect()
     }

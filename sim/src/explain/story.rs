@@ -1,6 +1,7 @@
 //! What happened to one package, in order: who did it, and what.
 
 use crate::observation::Observation;
+use crate::registry::Get;
 use crate::schedule::Hold;
 use crate::trace::{TraceEntry, What};
 use installer::rt::Event;
@@ -16,6 +17,19 @@ pub struct Line {
     pub what: String,
     /// How little it says about a race; 0 is what must be told.
     pub rank: u8,
+    /// What of the run it tells.
+    pub source: Source,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// An entry of the trace, by its index.
+    Entry(usize),
+    /// The arrival of a request, by its index.
+    Arrival(usize),
+    /// The end of a request, by its index.
+    End(usize),
 }
 
 /// The story of `subject` (`name@version`, perhaps with peers), or of everybody.
@@ -23,18 +37,23 @@ pub fn story(run: &Observation, subject: Option<&str>, holds: &[Hold]) -> Vec<Li
     let package = subject.map(|subject| subject.split('(').next().unwrap_or(subject));
     let path = package.and_then(|package| path_of(run, package));
     let row = path.as_ref().and_then(|path| row_key(run, path));
-    let during = |entry: &&TraceEntry| entry.at_us < run.returned_us || entry.what != What::Cancelled;
-    let mut lines: Vec<_> =
-        run.trace.iter().filter(during).filter_map(|entry| line(entry, package, row.as_deref(), holds)).collect();
-    let gets = run.gets.iter().filter(|get| path.as_ref().map_or(get.tarball.is_some(), |path| get.path == *path));
-    for (number, get) in gets.enumerate() {
+    let during = |entry: &TraceEntry| entry.at_us < run.returned_us || entry.what != What::Cancelled;
+    let entries = run.trace.iter().enumerate().filter(|(_, entry)| during(entry));
+    let mut lines: Vec<_> = entries
+        .filter_map(|(index, entry)| line(entry, Source::Entry(index), package, row.as_deref(), holds))
+        .collect();
+    let own = |get: &Get| path.as_ref().map_or(get.tarball.is_some(), |path| get.path == *path);
+    let gets = run.gets.iter().enumerate().filter(|(_, get)| own(get));
+    for (number, (index, get)) in gets.enumerate() {
         let number = number + 1;
-        let mut tell = |at_us, what| lines.push(Line { at_us, who: "registry".to_owned(), what, rank: 0 });
-        tell(get.started_us, format!("GET {number} arrives"));
+        let mut tell = |at_us, what, source| {
+            lines.push(Line { at_us, who: "registry".to_owned(), what, rank: 0, source });
+        };
+        tell(get.started_us, format!("GET {number} arrives"), Source::Arrival(index));
         if let Some(ended_us) = get.ended_us {
             let how = if get.completed { "sent whole" } else { "not sent whole" };
             let status = if get.status == 200 { String::new() } else { format!(" ({})", get.status) };
-            tell(ended_us, format!("GET {number} {how}{status}"));
+            tell(ended_us, format!("GET {number} {how}{status}"), Source::End(index));
         }
     }
     lines.sort_by_key(|line| line.at_us);
@@ -50,7 +69,7 @@ pub fn abridged(story: &[Line], lines_max: usize) -> Vec<Line> {
     indices.into_iter().map(|index| story[index].clone()).collect()
 }
 
-fn line(entry: &TraceEntry, package: Option<&str>, row: Option<&str>, holds: &[Hold]) -> Option<Line> {
+fn line(entry: &TraceEntry, source: Source, package: Option<&str>, row: Option<&str>, holds: &[Hold]) -> Option<Line> {
     let (kind, subject) = entry.task.split_once(' ').unwrap_or((&entry.task, ""));
     let own = package.is_some_and(|package| subject.split(['#', '(']).next() == Some(package));
     let who = if own { kind } else { &*entry.task };
@@ -78,7 +97,7 @@ fn line(entry: &TraceEntry, package: Option<&str>, row: Option<&str>, holds: &[H
         What::Ended if own => ("ends".to_owned(), 5),
         _ => return None,
     };
-    Some(Line { at_us: entry.at_us, who: who.to_owned(), what, rank })
+    Some(Line { at_us: entry.at_us, who: who.to_owned(), what, rank, source })
 }
 
 fn path_of(run: &Observation, package: &str) -> Option<String> {
