@@ -6,7 +6,7 @@ use crate::oracles::{Oracle, Violation, judge};
 use crate::prepare::Prepared;
 use crate::run::{Run, RunPlan, run};
 use crate::schedule::Schedule;
-use crate::strategy::{Crashing, Replay, StrategyKind};
+use crate::strategy::{Crashing, Replay, StrategyKind, swarm};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -32,10 +32,23 @@ pub struct Plan {
     pub coordination: Coordination,
     /// How schedules are chosen.
     pub strategy: StrategyKind,
+    /// Whether each seed draws parameters of the scenario too; see [`swarm`].
+    pub swarm: bool,
     /// One run for each.
     pub seeds: Range<u64>,
     /// On how many threads.
     pub jobs: usize,
+}
+
+impl Plan {
+    /// What this seed runs.
+    pub fn prepared_for(&self, seed: u64) -> Arc<Prepared> {
+        if !self.swarm {
+            return self.prepared.clone();
+        }
+        let scenario = Arc::new(swarm::drawn(&self.prepared.scenario, seed));
+        Arc::new(Prepared { scenario, ..Prepared::clone(&self.prepared) })
+    }
 }
 
 /// What an exploration came to.
@@ -203,7 +216,7 @@ fn examine(plan: &Plan, seed: u64, block: &mut Block) {
 
 /// The run of this seed.
 pub fn run_seed(plan: &Plan, seed: u64) -> Run {
-    let (strategy, prepared) = (plan.strategy, plan.prepared.clone());
+    let (strategy, prepared) = (plan.strategy, plan.prepared_for(seed));
     let run_plan = RunPlan::new(prepared.clone(), plan.coordination);
     run(run_plan, move || {
         let chosen = strategy.strategy(seed, &prepared.trial);

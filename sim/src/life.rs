@@ -1,6 +1,6 @@
 //! One life of the program: an install from its start to its end, on a disk and under a schedule.
 
-use crate::bugs::{Coordination, LostWakeup, Unsteady};
+use crate::bugs::{Coordination, LostWakeup, Unsteady, unsteady};
 use crate::observation::Outcome;
 use crate::registry;
 use crate::run::{PROJECT_DIR, RunPlan, STORE_DIR};
@@ -86,10 +86,15 @@ async fn install(
     coordination: Coordination,
     reporter: Arc<dyn Reporter>,
 ) -> Result<Summary, InstallError> {
+    let looking_at = |source| install_with(options.clone(), Unsteady::new(source), reporter.clone());
     match coordination {
         Coordination::Shared | Coordination::None => install_with(options, MemCache::default(), reporter).await,
         Coordination::LostWakeup => install_with(options, LostWakeup::default(), reporter).await,
-        Coordination::Unsteady => install_with(options, Unsteady::default(), reporter).await,
+        Coordination::Unsteady => looking_at(unsteady::process_state).await,
+        Coordination::UnsteadyClock => looking_at(unsteady::file_clock).await,
+        Coordination::UnsteadyAddress => looking_at(unsteady::address).await,
+        Coordination::UnsteadyThread => looking_at(unsteady::thread).await,
+        Coordination::Steady => looking_at(unsteady::of_std).await,
     }
 }
 
@@ -109,7 +114,7 @@ fn options(scenario: &Scenario, coordination: Coordination) -> InstallOptions {
     };
     options.coordination = match coordination {
         Coordination::None => CoordinationMode::None,
-        Coordination::Shared | Coordination::LostWakeup | Coordination::Unsteady => CoordinationMode::Shared,
+        _ => CoordinationMode::Shared,
     };
     options.prefetch = scenario.prefetch;
     options.commit_lag = Duration::from_millis(scenario.commit_lag_ms);

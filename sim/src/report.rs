@@ -101,7 +101,8 @@ impl ScenarioReport {
         }
         if let Some(failure) = failure {
             let words = format!("{} FAILED (seed {})", failure.oracle.id(), failure.seed.unwrap_or_default());
-            let shrunk = shrink(&plan.prepared, plan.coordination, failure);
+            let prepared = plan.prepared_for(failure.seed.unwrap_or_default());
+            let shrunk = shrink(&prepared, plan.coordination, failure);
             let seed = shrunk.failure.seed.unwrap_or_default();
             let replay_file = ReplayFile::new(&shrunk, plan.coordination, plan.strategy);
             let file = match leave {
@@ -113,8 +114,11 @@ impl ScenarioReport {
             };
             replay_file.write(&file)?;
             let rate = Some(Rate { failures, runs });
-            let text = explanation(&name, plan.coordination, &shrunk, rate, &file).to_string();
-            return Ok(report(Verdict::Failed, words, text, Some(file)));
+            let mut explanation = explanation(&name, plan.coordination, &shrunk, rate, &file);
+            if let Some(from_seed) = explanation.commands.get_mut(1).filter(|_| plan.swarm) {
+                from_seed.push_str(" --swarm");
+            }
+            return Ok(report(Verdict::Failed, words, explanation.to_string(), Some(file)));
         }
         match never_reached(plan, &coverage) {
             Some(reach) => {

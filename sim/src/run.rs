@@ -33,7 +33,7 @@ pub const STORE_DIR: &str = "/store";
 const SEED: u64 = 0;
 
 /// How long a packet is on its way; how long the registry takes to answer is up to the schedule.
-const PACKET_LATENCY: Duration = Duration::from_millis(1);
+pub const PACKET_LATENCY: Duration = Duration::from_millis(1);
 
 /// What is run, apart from the schedule.
 #[derive(Clone)]

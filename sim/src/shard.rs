@@ -83,6 +83,8 @@ pub struct Whole {
     pub coordination: Coordination,
     /// How schedules are chosen.
     pub strategy: StrategyKind,
+    /// Whether seeds draw parameters of the scenario too.
+    pub swarm: bool,
     /// How many runs all parts have together.
     pub runs: u64,
 }
@@ -91,7 +93,7 @@ impl Whole {
     /// The exploration of which `plan` is a part.
     pub fn of(plan: &Plan, runs: u64) -> Self {
         let scenario = plan.prepared.scenario.to_value();
-        Whole { scenario, coordination: plan.coordination, strategy: plan.strategy, runs }
+        Whole { scenario, coordination: plan.coordination, strategy: plan.strategy, swarm: plan.swarm, runs }
     }
 }
 
@@ -221,8 +223,13 @@ mod tests {
     }
 
     fn shard(number: u64, count: u64, runs: u64) -> ShardResult {
-        let of =
-            Whole { scenario: Value::Null, coordination: Coordination::Shared, strategy: Default::default(), runs };
+        let of = Whole {
+            scenario: Value::Null,
+            coordination: Coordination::Shared,
+            strategy: Default::default(),
+            swarm: false,
+            runs,
+        };
         let block = Block { start: number * BLOCK, runs: BLOCK, ..Block::default() };
         ShardResult {
             scenarios: vec![ScenarioPart { of, blocks: Some(vec![block]) }],

@@ -88,8 +88,16 @@ fn bad_input_exits_with_2_and_says_what_is_wrong() {
 
 #[test]
 fn what_cannot_be_repeated_exits_with_3() {
-    let said = text(&sim(&["run", "prefetch-cold-race", "--coordination", "unsteady", "--jobs", "1"]), 3);
-    assert!(said.contains("NOT DETERMINISTIC") && said.contains("gave two traces; event "), "{said}");
+    let run = |coordination, code| {
+        text(&sim(&["run", "prefetch-cold-race", "--runs", "64", "--coordination", coordination]), code)
+    };
+    for coordination in ["unsteady", "unsteady-clock", "unsteady-address"] {
+        let said = run(coordination, 3);
+        assert!(said.contains("NOT DETERMINISTIC") && said.contains("gave two traces; event "), "{said}");
+    }
+    // Threads are not even started, and what std would vary is the same in every run.
+    assert!(run("unsteady-thread", 1).contains("the install panicked"));
+    assert!(run("steady", 0).contains("held"));
 }
 
 #[test]
@@ -140,6 +148,12 @@ fn shards_and_strategies_can_be_chosen() {
     let said = text(&sim(&["run", "frozen", "--runs", "200", "--shard", "2/2", "--strategy", "pct"]), 0);
     assert!(said.contains("72 runs"), "{said}");
     assert!(text(&sim(&["run", "frozen", "--shard", "3/2"]), 2).contains("K/N"));
+    text(&sim(&["run", "frozen", "--runs", "100", "--swarm"]), 0);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("swarm.json");
+    let lost = ["run", "prefetch-cold-race", "--runs", "400", "--swarm", "--coordination", "lost-wakeup", "--json"];
+    text(&sim(&[&lost[..], &[file.to_str().unwrap()]].concat()), 1);
+    assert!(text(&sim(&["replay", file.to_str().unwrap()]), 1).starts_with("reproduced:"));
 }
 
 #[test]

@@ -35,7 +35,7 @@ mod simulated {
 
     fn plan(coordination: Coordination, runs: u64) -> Plan {
         let prepared = prepared("prefetch-cold-race");
-        Plan { prepared, coordination, strategy: StrategyKind::Portfolio, seeds: 0..runs, jobs: 2 }
+        Plan { prepared, coordination, strategy: StrategyKind::Portfolio, swarm: false, seeds: 0..runs, jobs: 2 }
     }
 
     fn explored(coordination: Coordination, runs: u64) -> Exploration {

@@ -8,7 +8,7 @@ use super::install_package_by_snapshot::{Coordination, InstallPackageBySnapshot}
 use super::{ImportError, Importer, Layout};
 use crate::lockfile::DepPath;
 use crate::reporter::{ProgressEvent, Reporter};
-use crate::rt::{self, Event, Point};
+use crate::rt::{self, Event, JoinError, Point};
 use crate::store::{IndexError, PackageRow, prefetch_cas_paths};
 use crate::tarball::{Coordinator, Fetched, Source, TarballError, TarballRequest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,8 +107,11 @@ impl<C: Coordinator> CreateVirtualStore<C> {
             if outcome.failure.is_some() {
                 task.abort();
             }
-            if let Ok((package, installed)) = task.await {
-                outcome.add(&install, package, installed);
+            match task.await {
+                Ok((package, installed)) => outcome.add(&install, package, installed),
+                Err(JoinError::Cancelled) if outcome.failure.is_some() => {}
+                // A package that nobody installed must not go unnoticed.
+                Err(error) => panic!("the task of a cold package is gone: {error}"),
             }
         }
         match outcome.failure {

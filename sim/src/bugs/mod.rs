@@ -1,7 +1,7 @@
 //! Planted bugs: coordinators that are wrong in a way that real ones were, to show that the simulator notices.
 
 mod lost_wakeup;
-mod unsteady;
+pub mod unsteady;
 
 pub use lost_wakeup::LostWakeup;
 pub use unsteady::Unsteady;
@@ -19,8 +19,16 @@ pub enum Coordination {
     None,
     /// A waiter registers for its wake-up after it re-checks: pnpm#13166.
     LostWakeup,
-    /// Cannot be repeated: shows that the simulator notices.
+    /// Cannot be repeated: looks at what the process did before.
     Unsteady,
+    /// Cannot be repeated: looks at a clock that is not std's.
+    UnsteadyClock,
+    /// Cannot be repeated: looks at addresses.
+    UnsteadyAddress,
+    /// Starts a thread.
+    UnsteadyThread,
+    /// Looks at std's clock and at the order of a map, which are the same every time.
+    Steady,
 }
 
 impl Coordination {
@@ -39,6 +47,10 @@ impl Coordination {
             Coordination::None => "none",
             Coordination::LostWakeup => "lost-wakeup",
             Coordination::Unsteady => "unsteady",
+            Coordination::UnsteadyClock => "unsteady-clock",
+            Coordination::UnsteadyAddress => "unsteady-address",
+            Coordination::UnsteadyThread => "unsteady-thread",
+            Coordination::Steady => "steady",
         }
     }
 }

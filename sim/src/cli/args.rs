@@ -68,6 +68,9 @@ pub struct ExploreArgs {
     /// How schedules are chosen
     #[arg(long, global = true, value_enum, value_name = "KIND", default_value_t = StrategyKind::Portfolio)]
     pub strategy: StrategyKind,
+    /// Let each seed draw latencies, concurrency and commit lag of the scenario too
+    #[arg(long, global = true)]
+    pub swarm: bool,
     /// So many times the runs that each scenario asks for
     #[arg(long, global = true, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub times: u64,

@@ -69,6 +69,7 @@ pub(super) fn scenarios(cli: &Cli, unrun: Verdict, leave: &Leave) -> Result<Expl
             prepared: prepare(scenario)?,
             coordination: Default::default(),
             strategy: cli.explore.strategy,
+            swarm: cli.explore.swarm,
             seeds: own(scenario_runs),
             jobs: cli.jobs(),
         };
@@ -93,8 +94,14 @@ pub(super) fn one(cli: &Cli, args: &RunArgs) -> Result<ExitCode, InputError> {
     let runs = args.runs.unwrap_or(prepared.scenario.runs * cli.explore.times);
     let seeds = args.seed.map_or_else(|| cli.shard().seeds(runs), |seed| seed..seed + 1);
     let started = Instant::now();
-    let plan =
-        Plan { prepared, coordination: args.coordination, strategy: cli.explore.strategy, seeds, jobs: cli.jobs() };
+    let plan = Plan {
+        prepared,
+        coordination: args.coordination,
+        strategy: cli.explore.strategy,
+        swarm: cli.explore.swarm,
+        seeds,
+        jobs: cli.jobs(),
+    };
     let bar = progress_bar(plan.seeds.end - plan.seeds.start);
     let exploration = explore(&plan, &|| bar.inc(1));
     bar.finish_and_clear();

@@ -39,13 +39,14 @@ pub(super) fn merge(cli: &Cli, args: &MergeArgs) -> Result<ExitCode, InputError>
     let whole = shard::merge(results)?;
     let mut report = Report { scenarios: Vec::new(), seconds: whole.seconds };
     for ScenarioPart { of, blocks } in whole.scenarios {
-        let Whole { scenario, coordination, strategy, runs } = of;
+        let Whole { scenario, coordination, strategy, swarm, runs } = of;
         let scenario = Scenario::from_value(scenario, &args.results[0])?;
         let Some(blocks) = blocks else {
             report.scenarios.push(ScenarioReport::not_run(&scenario.name, Verdict::Failed));
             continue;
         };
-        let plan = Plan { prepared: prepare(scenario)?, coordination, strategy, seeds: 0..runs, jobs: cli.jobs() };
+        let plan =
+            Plan { prepared: prepare(scenario)?, coordination, strategy, swarm, seeds: 0..runs, jobs: cli.jobs() };
         let exploration = Exploration::of(&plan, blocks);
         report.scenarios.push(ScenarioReport::new(&plan, exploration, &Leave::Failure)?);
     }

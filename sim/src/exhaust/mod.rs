@@ -61,7 +61,7 @@ pub fn enumerate(coordination: Coordination, callers: usize, jobs: usize) -> Opt
     let exhaust: fn(usize, Fault) -> Exhausted = match coordination {
         Coordination::Shared => exhaust::<MemCache>,
         Coordination::LostWakeup => exhaust::<LostWakeup>,
-        Coordination::None | Coordination::Unsteady => return None,
+        _ => return None,
     };
     let faults = Fault::all();
     let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));

@@ -9,6 +9,7 @@ mod portfolio;
 mod pos;
 mod random;
 mod replay;
+pub mod swarm;
 mod urw;
 
 pub use chance::Chance;
