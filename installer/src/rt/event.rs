@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// One fact of a run. Keys are those of `tarball::mem_cache`: the tarball's URL and its integrity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The caller's leader runs for this key.
     Lead { key: String },

@@ -28,7 +28,7 @@ pub struct DiskFaults {
 }
 
 /// How the whole program ends before its time. When is up to the schedule: before any change of the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Crash {
     /// It is killed: nothing is cleaned up, and what it wrote is there.
