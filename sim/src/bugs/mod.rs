@@ -1,6 +1,8 @@
 //! Planted bugs: coordinators that are wrong in a way that real ones were, to show that the simulator notices.
 
 mod lost_wakeup;
+pub mod planted;
+pub mod scoreboard;
 pub mod unsteady;
 
 pub use lost_wakeup::LostWakeup;

@@ -22,6 +22,7 @@ Examples:
   cargo sim run prefetch-cold-race --runs 5000                one scenario, more runs
   cargo sim run prefetch-cold-race --coordination none        see the race of pnpm#12241
   cargo sim replay target/sim-failures/…json                  do a failure again, exactly
+  cargo sim bugs                                              the scoreboard of planted bugs
   cargo sim gate --budget 120                                 all that CI asks for; out of time is a failure
   cargo sim gate --times 20 --shard 3/8 --result 3.json       a part of a longer one, on one of eight machines
   cargo sim merge *.json                                      all parts of it
@@ -41,6 +42,8 @@ pub enum Command {
     },
     /// Enumerate every schedule of a few callers of the coordination, with each fault
     Exhaust(ExhaustArgs),
+    /// Show that planted bugs are found: in a copy of the sources, one after the other
+    Bugs(BugsArgs),
     /// What a CI runs: all scenarios, all recorded regressions, and `exhaust`, with reports
     Gate(GateArgs),
     /// Join what shards found into one report
@@ -135,6 +138,25 @@ pub struct ExhaustArgs {
 
 /// How many callers the gate has.
 pub const CALLERS: u8 = 3;
+
+#[derive(Debug, Args)]
+pub struct BugsArgs {
+    /// Some of them [default: all]
+    #[arg(value_name = "BUG")]
+    pub names: Vec<String>,
+    /// How many starts each median is of, for each strategy
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub starts: u64,
+    /// One start and the default strategy: what CI asks for
+    #[arg(long)]
+    pub quick: bool,
+    /// List them, with the real bug that each stands for
+    #[arg(long)]
+    pub list: bool,
+    /// Measure the bug of this process
+    #[arg(long, hide = true, requires = "names")]
+    pub here: bool,
+}
 
 #[derive(Debug, Args)]
 pub struct GateArgs {

@@ -1,6 +1,7 @@
 //! The command line: arguments in, table or explanation out, exit code.
 
 mod args;
+mod bugs;
 mod exhaust;
 mod explore;
 mod gate;
@@ -8,6 +9,7 @@ mod list;
 mod replay;
 mod scenario_files;
 
+use crate::bugs::planted::BugError;
 use crate::replay_file::ReplayFileError;
 use crate::report::Verdict;
 use crate::scenario::ScenarioError;
@@ -33,6 +35,12 @@ enum InputError {
     ReplayFile(#[from] ReplayFileError),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    #[error(transparent)]
+    Bug(#[from] BugError),
+    #[error("there is no planted bug {name}; `cargo sim bugs --list` shows those there are")]
+    NoSuchBug { name: String },
+    #[error("{name} cannot be measured: {message}")]
+    BugFailed { name: String, message: String },
     #[error("there is no scenario {name}; `cargo sim list` shows those there are")]
     NoSuchScenario { name: String },
     #[error("{} is there already", path.display())]
@@ -82,6 +90,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => explore::one(&cli, args),
         Some(Command::Replay { file, pictures }) => replay::one(file, pictures),
         Some(Command::Exhaust(args)) => exhaust::all(&cli, args),
+        Some(Command::Bugs(args)) => bugs::bugs(&cli, args),
         Some(Command::Gate(args)) => gate::gate(&cli, args),
         Some(Command::Merge(args)) => gate::merge(&cli, args),
         Some(Command::List) => list::scenarios(),

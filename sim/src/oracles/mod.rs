@@ -74,6 +74,16 @@ pub fn all() -> [&'static dyn Oracle; 12] {
 
 /// The first oracle that fails, of those that apply to the run's scenario.
 pub fn judge(run: &Observation) -> Option<(&'static dyn Oracle, Violation)> {
+    violations(run).next()
+}
+
+/// Every oracle that fails, of those that apply to the run's scenario.
+pub fn failing(run: &Observation) -> Vec<&'static str> {
+    violations(run).map(|(oracle, _)| oracle.id()).collect()
+}
+
+fn violations(run: &Observation) -> impl Iterator<Item = (&'static dyn Oracle, Violation)> {
     let applies = |oracle: &&dyn Oracle| !run.scenario.without_oracles.contains_key(oracle.id());
-    all().into_iter().filter(applies).find_map(|oracle| oracle.check(run).err().map(|violation| (oracle, violation)))
+    let check = |oracle: &'static dyn Oracle| oracle.check(run).err().map(|violation| (oracle, violation));
+    all().into_iter().filter(applies).filter_map(check)
 }

@@ -28,6 +28,11 @@ pub enum StrategyKind {
 const DEPTHS: u64 = 3;
 
 impl StrategyKind {
+    /// All kinds but the default order, which is always the same.
+    pub fn exploring() -> Vec<StrategyKind> {
+        std::iter::once(StrategyKind::Portfolio).chain(Self::RANDOM).collect()
+    }
+
     /// All kinds that choose by chance.
     pub const RANDOM: [StrategyKind; 5] =
         [StrategyKind::Random, StrategyKind::FewHolds, StrategyKind::Urw, StrategyKind::Pos, StrategyKind::Pct];

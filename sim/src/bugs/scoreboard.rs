@@ -1,0 +1,140 @@
+//! How well a planted bug is found: by which oracle, after how many runs, and how small its failure becomes.
+
+use super::planted::Bug;
+use crate::explore::{Failure, Plan, run_seed};
+use crate::oracles;
+use crate::prepare::Prepared;
+use crate::shrink::shrink;
+use crate::strategy::StrategyKind;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// In so many runs it is looked which oracles fail together.
+const RUNS_TOGETHER: u64 = 300;
+
+/// What a bug came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The bug.
+    pub name: String,
+    /// Which oracle found it first; none where it was not found.
+    pub oracle: Option<String>,
+    /// Strategy → the median of runs to the first failure; none where most starts found nothing within the budget.
+    pub runs_to_failure: BTreeMap<String, Option<u64>>,
+    /// Which oracles fail without which it would go unfound: one, or none where several would find it.
+    pub needs: Option<String>,
+    /// How many decisions its shrunk schedule has.
+    pub shrunk: Option<usize>,
+}
+
+/// Measures a bug in this process, which has it.
+pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind], starts: u64, jobs: usize) -> Row {
+    let plan = |strategy| Plan {
+        prepared: prepared.clone(),
+        coordination: bug.coordination,
+        strategy,
+        swarm: false,
+        seeds: 0..bug.budget,
+        jobs,
+    };
+    let mut row = Row { name: bug.name.clone(), ..Row::default() };
+    for strategy in strategies {
+        let plan = plan(*strategy);
+        let mut runs = on_threads(jobs, starts, |start| {
+            let mut seeds = start * bug.budget..(start + 1) * bug.budget;
+            seeds.position(|seed| oracles::judge(&run_seed(&plan, seed).observation).is_some()).map(|runs| runs as u64 + 1)
+        });
+        // A start that found nothing took longer than all others.
+        runs.sort_by_key(|runs| runs.unwrap_or(u64::MAX));
+        let label = clap::ValueEnum::to_possible_value(strategy).expect("no strategy is hidden");
+        row.runs_to_failure.insert(label.get_name().to_owned(), runs[runs.len() / 2]);
+    }
+    let portfolio = plan(StrategyKind::Portfolio);
+    let together = on_threads(jobs, bug.budget.min(RUNS_TOGETHER), |seed| {
+        oracles::failing(&run_seed(&portfolio, seed).observation)
+    });
+    let mut failing = together.into_iter().filter(|failing| !failing.is_empty());
+    if let Some(first) = failing.next() {
+        let rest: BTreeSet<_> = failing.collect();
+        row.needs = (first.len() == 1 && rest.iter().all(|other| *other == first)).then(|| first[0].to_owned());
+    }
+    let failure = (0..bug.budget).find_map(|seed| {
+        let run = run_seed(&portfolio, seed);
+        let (oracle, violation) = oracles::judge(&run.observation)?;
+        Some(Failure { seed: Some(seed), oracle, violation, run })
+    });
+    if let Some(failure) = failure {
+        row.oracle = Some(failure.oracle.id().to_owned());
+        let shrunk = shrink(prepared, bug.coordination, failure);
+        row.shrunk = Some(shrunk.schedule.holds.len() + shrunk.schedule.order.len());
+    }
+    row
+}
+
+/// `work` for each number below `count`; the results in their order.
+fn on_threads<T: Send>(jobs: usize, count: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        break;
+                    }
+                    let result = work(number);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The scoreboard, as people read it.
+pub fn table(rows: &[Row]) -> String {
+    let strategies: BTreeSet<_> = rows.iter().flat_map(|row| row.runs_to_failure.keys()).collect();
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let mut text = format!("{:width$}  found by ", "bug");
+    strategies.iter().for_each(|strategy| text.push_str(&format!("  {strategy:>9}")));
+    text.push_str("  shrunk to\n");
+    for row in rows {
+        text.push_str(&format!("{:width$}  {:9}", row.name, row.oracle.as_deref().unwrap_or("NOT FOUND")));
+        for strategy in &strategies {
+            let runs = row.runs_to_failure.get(*strategy).copied().flatten();
+            text.push_str(&format!("  {:>9}", runs.map_or("–".to_owned(), |runs| runs.to_string())));
+        }
+        text.push_str(&format!("  {:>9}\n", row.shrunk.map_or("–".to_owned(), |holds| holds.to_string())));
+    }
+    text
+}
+
+/// The oracles that no bug needs: without such a one, every bug would be found all the same.
+pub fn unneeded(rows: &[Row]) -> Vec<&'static str> {
+    let needed: BTreeSet<_> = rows.iter().filter_map(|row| row.needs.as_deref()).collect();
+    oracles::all().iter().map(|oracle| oracle.id()).filter(|id| !needed.contains(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_oracle_that_no_bug_needs_is_named() {
+        let row = |needs: Option<&str>| Row { needs: needs.map(str::to_owned), ..Row::default() };
+        let rows: Vec<_> = oracles::all().iter().map(|oracle| row(Some(oracle.id()))).collect();
+        assert!(unneeded(&rows).is_empty());
+        assert_eq!(unneeded(&rows[1..]), ["O1"]);
+    }
+
+    #[test]
+    fn a_bug_that_is_not_found_is_shown_as_such() {
+        let table = table(&[Row { name: "quiet".to_owned(), ..Row::default() }]);
+        assert!(table.contains("quiet  NOT FOUND"), "{table}");
+    }
+}
