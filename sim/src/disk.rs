@@ -303,7 +303,12 @@ impl Disk for ModelDisk {
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-        self.before_change(bytes.len())?;
+        let changed = self.before_change(bytes.len());
+        if changed.as_ref().is_err_and(|error| error.kind() == ErrorKind::StorageFull) {
+            // The name fits where the bytes do not.
+            self.insert(path, Inode::File { bytes: Arc::default(), executable })?;
+        }
+        changed?;
         self.insert(path, Inode::File { bytes: Arc::new(bytes.to_vec()), executable })
     }
 

@@ -11,6 +11,8 @@ use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, JoinError, Point};
 use crate::store::{IndexError, PackageRow, prefetch_cas_paths};
 use crate::tarball::{Coordinator, Fetched, Source, TarballError, TarballRequest};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -103,15 +105,17 @@ impl<C: Coordinator> CreateVirtualStore<C> {
                 imported => outcome.add(&install, package, imported.map_err(CreateVirtualStoreError::from)),
             }
         }
-        for task in cold.into_iter().chain(incomplete) {
-            if outcome.failure.is_some() {
-                task.abort();
-            }
-            match task.await {
+        // Whoever fails is heard at once, however slow the others are.
+        let mut cold: FuturesUnordered<_> = cold.into_iter().chain(incomplete).collect();
+        while let Some(ended) = cold.next().await {
+            match ended {
                 Ok((package, installed)) => outcome.add(&install, package, installed),
                 Err(JoinError::Cancelled) if outcome.failure.is_some() => {}
                 // A package that nobody installed must not go unnoticed.
                 Err(error) => panic!("the task of a cold package is gone: {error}"),
+            }
+            if outcome.failure.is_some() {
+                cold.iter().for_each(rt::ScopedTask::abort);
             }
         }
         match outcome.failure {

@@ -44,7 +44,9 @@ pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind],
         let plan = plan(*strategy);
         let mut runs = on_threads(jobs, starts, |start| {
             let mut seeds = start * bug.budget..(start + 1) * bug.budget;
-            seeds.position(|seed| oracles::judge(&run_seed(&plan, seed).observation).is_some()).map(|runs| runs as u64 + 1)
+            seeds
+                .position(|seed| oracles::judge(&run_seed(&plan, seed).observation).is_some())
+                .map(|runs| runs as u64 + 1)
         });
         // A start that found nothing took longer than all others.
         runs.sort_by_key(|runs| runs.unwrap_or(u64::MAX));

@@ -4,6 +4,8 @@ use super::{Oracle, Violation};
 use crate::committed::CommittedRow;
 use crate::observation::{CrashSeen, Observation};
 use crate::scenario::Crash;
+use installer::reporter::ProgressEvent;
+use std::collections::BTreeSet;
 
 /// See the module.
 pub struct RowsMeanFiles;
@@ -14,11 +16,12 @@ impl Oracle for RowsMeanFiles {
     }
 
     fn demand(&self) -> &'static str {
-        "a committed row means complete files, whenever the program ends; they are not downloaded again"
+        "a committed row means complete files, whenever the program ends, and they are used; what is fetched gets a row"
     }
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
         complete(&run.rows, "at the end")?;
+        arrived(run)?;
         // After a power loss files may be gone; that the install does not trust them shows in the tree.
         match &run.crash {
             Some(crash) if run.scenario.crash != Some(Crash::PowerLoss) => {
@@ -34,6 +37,27 @@ fn complete(rows: &[CommittedRow], when: &str) -> Result<(), Violation> {
     let Some((row, problem)) = rows.iter().find_map(|row| Some((row, row.problem.as_ref()?))) else { return Ok(()) };
     let package = row.package.as_ref().map_or("a tarball".to_owned(), ToString::to_string);
     Err(Violation::of(&package, format!("{when} the row of {package} was committed, and {problem}")))
+}
+
+/// What an install has fetched is in the index when it succeeds, or the user is told that it is not.
+fn arrived(run: &Observation) -> Result<(), Violation> {
+    let told = |event: &ProgressEvent| matches!(event, ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", .. });
+    if !run.installed() || run.progress.iter().any(told) {
+        return Ok(());
+    }
+    let rows: BTreeSet<String> =
+        run.rows.iter().filter_map(|row| row.package.as_ref()).map(ToString::to_string).collect();
+    let fetched = run.progress.iter().filter_map(|event| match event {
+        ProgressEvent::Fetched { package } => Some(package.to_string()),
+        _ => None,
+    });
+    match fetched.into_iter().find(|package| !rows.contains(package)) {
+        None => Ok(()),
+        Some(package) => {
+            let sentence = format!("{package} was fetched, its row was never committed, and nobody was told");
+            Err(Violation::of(package, sentence))
+        }
+    }
 }
 
 fn used(crash: &CrashSeen, run: &Observation) -> Result<(), Violation> {
@@ -71,6 +95,15 @@ mod tests {
         assert!(check(&RowsMeanFiles, &run).unwrap_err().sentence.contains("before its time"));
         run.rows = vec![row(&run, Some("f is not there"))];
         assert!(check(&RowsMeanFiles, &run).unwrap_err().sentence.contains("at the end"));
+    }
+
+    #[test]
+    fn what_is_fetched_gets_a_row_or_the_user_is_told() {
+        let mut run = good_run();
+        run.rows.clear();
+        assert!(check(&RowsMeanFiles, &run).unwrap_err().sentence.contains("nobody was told"));
+        run.progress.push(ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", message: String::new() });
+        assert!(check(&RowsMeanFiles, &run).is_ok());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::run::PACKET_LATENCY;
+use crate::trace::{TraceEntry, What};
+use installer::rt::Event;
 
 /// A request that was sent before the install returned may arrive so much later.
 const ON_ITS_WAY_US: u64 = 2 * PACKET_LATENCY.as_micros() as u64;
@@ -25,6 +27,15 @@ impl Oracle for NothingLeft {
         }
         if let Some(task) = run.leftover_tasks.first() {
             return Err(Violation::new(format!("the task {task} still runs after the install has returned")));
+        }
+        let late_commit = |entry: &&TraceEntry| {
+            entry.at_us > run.returned_us && matches!(entry.what, What::Told(Event::Commit { .. }))
+        };
+        if let Some(entry) = run.trace.iter().find(late_commit) {
+            return Err(Violation::new(format!(
+                "the task {} still wrote rows after the install had returned",
+                entry.task
+            )));
         }
         if let Some(file) = run.leftover_files.first() {
             return Err(Violation::new(format!("the temporary file {file} is left")));
@@ -50,7 +61,11 @@ mod tests {
     #[test]
     fn each_kind_of_leftover_is_noticed() {
         assert!(check(&NothingLeft, &good_run()).is_ok());
-        let broken: [fn(&mut Observation); 4] = [
+        let broken: [fn(&mut Observation); 5] = [
+            |run| {
+                let what = What::Told(Event::Commit { keys: Vec::new() });
+                run.trace.push(TraceEntry { at_us: 12_000, task: "index writer".into(), what });
+            },
             |run| run.leftover_tasks.push("prefetch a@1.0.0".to_owned()),
             |run| run.leftover_files.push("v1/tmp/1".to_owned()),
             |run| run.gets.push(get(12_000, 13_000)),

@@ -3,6 +3,8 @@
 use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::scenario::Expectation;
+use crate::trace::{TraceEntry, What};
+use installer::rt::Event;
 
 /// See the module.
 pub struct ErrorNamesTheCause;
@@ -17,6 +19,7 @@ impl Oracle for ErrorNamesTheCause {
     }
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
+        tried_itself(run)?;
         match (&run.scenario.expect, &run.outcome) {
             (Expectation::Success, Outcome::Failed(error)) => Err(Violation::new(format!(
                 "the install failed, which nothing in the scenario excuses: {}",
@@ -38,6 +41,36 @@ impl Oracle for ErrorNamesTheCause {
     }
 }
 
+/// An install does not fail with what only a prefetch has tried, unless trying again cannot help.
+fn tried_itself(run: &Observation) -> Result<(), Violation> {
+    let Outcome::Failed(error) = &run.outcome else { return Ok(()) };
+    for (package, gets) in run.tarball_gets() {
+        let package = package.to_string();
+        let may_pass = gets.last().is_some_and(|get| !(400..500).contains(&get.status));
+        if !error.contains(&package) || !may_pass {
+            continue;
+        }
+        let begins = |kind: &str| {
+            let name = format!("{kind} {package}");
+            let begins = |entry: &TraceEntry| entry.task.starts_with(&name) && entry.what == What::Spawned;
+            run.trace.iter().position(begins)
+        };
+        let leads =
+            |entry: &TraceEntry| matches!(&entry.what, What::Told(Event::Lead { key }) if key.contains(&gets[0].path));
+        let mut leads = run.trace.iter().enumerate().filter(|(_, entry)| leads(entry)).map(|(at, _)| at);
+        let (first, second) = (leads.next(), leads.next());
+        let (Some(prefetch), Some(cold), Some(first), None) = (begins("prefetch"), begins("cold"), first, second)
+        else {
+            continue;
+        };
+        if prefetch < first && first < cold {
+            let sentence = format!("the install failed for want of {package}, which only a prefetch had tried to get");
+            return Err(Violation::of(package, sentence));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +87,27 @@ mod tests {
         assert!(check(&ErrorNamesTheCause, &run).is_ok());
         run.outcome = Outcome::Failed("something went wrong".to_owned());
         assert!(check(&ErrorNamesTheCause, &run).is_err());
+    }
+
+    #[test]
+    fn a_prefetch_does_not_fail_the_install() {
+        let mut run = good_run();
+        run.scenario = scenario(json!({ "expect": { "failure": ["a@1.0.0"] } }));
+        run.outcome = Outcome::Failed("cannot get a@1.0.0".to_owned());
+        run.gets[0].status = 503;
+        let entry = |task: &str, what| TraceEntry { at_us: 0, task: task.into(), what };
+        let lead = || What::Told(Event::Lead { key: "http://r/a/-/a-1.0.0.tgz#x".to_owned() });
+        run.trace = vec![
+            entry("prefetch a@1.0.0", What::Spawned),
+            entry("download a@1.0.0", lead()),
+            entry("cold a@1.0.0", What::Spawned),
+        ];
+        assert!(check(&ErrorNamesTheCause, &run).is_err());
+        run.trace.push(entry("download a@1.0.0#2", lead()));
+        assert!(check(&ErrorNamesTheCause, &run).is_ok());
+        run.trace.pop();
+        run.gets[0].status = 404;
+        assert!(check(&ErrorNamesTheCause, &run).is_ok());
     }
 
     #[test]

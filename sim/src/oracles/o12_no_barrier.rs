@@ -4,8 +4,8 @@
 //! in node_modules soon after it could be, however slow the others are.
 
 use super::{Oracle, Violation};
-use crate::observation::Observation;
-use crate::trace::What;
+use crate::observation::{Observation, Outcome};
+use crate::trace::{TraceEntry, What};
 use installer::lockfile::package_key;
 use installer::rt::Event;
 use std::collections::BTreeMap;
@@ -23,11 +23,12 @@ impl Oracle for NoBarrier {
     }
 
     fn demand(&self) -> &'static str {
-        "a cold package waits for its own tarball only, and a warm one for none"
+        "a cold package waits for its own tarball only, a warm one for none, and a failure for nobody"
     }
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
         waits_for_its_own(run)?;
+        fails_at_once(run)?;
         appears_in_time(run)
     }
 }
@@ -46,6 +47,24 @@ fn waits_for_its_own(run: &Observation) -> Result<(), Violation> {
                 package,
                 format!("{} waits for {url}, which is not its own tarball", entry.task),
             ));
+        }
+    }
+    Ok(())
+}
+
+/// A package that cannot be had ends the install: the others are not waited for.
+fn fails_at_once(run: &Observation) -> Result<(), Violation> {
+    let Outcome::Failed(error) = &run.outcome else { return Ok(()) };
+    let partition = |entry: &&TraceEntry| matches!(entry.what, What::Told(Event::Partition { .. }));
+    let Some(partition) = run.trace.iter().rev().find(partition) else { return Ok(()) };
+    for (package, gets) in run.tarball_gets() {
+        let Some(ended_us) = gets.iter().map(|get| get.ended_us).max().flatten() else { continue };
+        let possible_us = ended_us.max(partition.at_us);
+        if error.contains(&package.to_string()) && run.returned_us > possible_us + SLACK_US {
+            let late_ms = (run.returned_us - possible_us) / 1000;
+            let sentence =
+                format!("the install failed {late_ms} ms after the last answer for {package}, which it failed for");
+            return Err(Violation::of(package, sentence));
         }
     }
     Ok(())
@@ -80,7 +99,6 @@ fn appears_in_time(run: &Observation) -> Result<(), Violation> {
 mod tests {
     use super::*;
     use crate::oracles::testing::{check, good_run};
-    use crate::trace::TraceEntry;
 
     fn told(at_us: u64, task: &str, event: Event) -> TraceEntry {
         TraceEntry { at_us, task: task.into(), what: What::Told(event) }
@@ -94,6 +112,16 @@ mod tests {
         assert!(check(&NoBarrier, &run).is_ok());
         run.trace = vec![told(0, "cold b@1.0.0", Event::Wait { key })];
         assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("not its own"));
+    }
+
+    #[test]
+    fn failing_late_is_a_barrier() {
+        let mut run = good_run();
+        run.outcome = Outcome::Failed("cannot get a@1.0.0".to_owned());
+        run.trace = vec![told(1_500, "install", Event::Partition { warm: 0, cold: 1 })];
+        assert!(check(&NoBarrier, &run).is_ok());
+        run.returned_us = 30_000_000;
+        assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("after the last answer"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Runs made by hand, for the oracles' own tests.
 
 use super::{Oracle, Violation};
+use crate::committed::CommittedRow;
 use crate::observation::{Observation, Outcome};
 use crate::registry::Get;
 use crate::scenario::{Scenario, VersionedName};
@@ -30,7 +31,7 @@ pub fn good_run() -> Observation {
         leftover_files: Vec::new(),
         tree: Default::default(),
         expected_tree: None,
-        rows: Vec::new(),
+        rows: vec![CommittedRow { package: Some(VersionedName(PackageId::new("a", "1.0.0"))), problem: None }],
         crash: None,
     }
 }
