@@ -4,6 +4,7 @@
 mod support;
 mod tree;
 
+use installer::store::RowKey;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -179,4 +180,13 @@ fn a_lockfile_with_a_wrong_integrity_is_refused() {
         says(&text, &["a@1.0.0", "lockstep::tarball::integrity", &integrity("a")[..20], &integrity("b")[..20]]);
         assert!(!modules(&dir).join("a").exists());
     }
+}
+
+/// pnpm#13417: one tarball has one row, whatever URL leads to it.
+#[test]
+fn urls_of_one_tarball_share_its_row() {
+    let integrity: ssri::Integrity = "sha512-+w==".parse().unwrap();
+    let row = |url| RowKey::new(url, Some(&integrity));
+    assert_eq!(row("http://a.test/x.tgz"), row("http://b.test/y.tgz"));
+    assert_ne!(RowKey::new("http://a.test/x.tgz", None), RowKey::new("http://b.test/y.tgz", None));
 }

@@ -101,9 +101,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether two failures are the same: the same oracle, about the same package.
-    pub fn is_like(&self, oracle: &dyn Oracle, violation: &Violation) -> bool {
-        self.oracle.id() == oracle.id() && self.violation.subject == violation.subject
+    /// Whether `run`, of which an oracle says this, fails in the same way: the same oracle, about the same package. Where it
+    /// is about none, both installs have to end the same way: one that fails with a wrong error is not one that succeeds.
+    pub fn is_like(&self, oracle: &dyn Oracle, violation: &Violation, run: &Run) -> bool {
+        let end = |run: &Run| std::mem::discriminant(&run.observation.outcome);
+        self.oracle.id() == oracle.id()
+            && self.violation.subject == violation.subject
+            && (violation.subject.is_some() || end(&self.run) == end(run))
     }
 }
 

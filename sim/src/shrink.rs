@@ -71,7 +71,7 @@ impl Shrinker {
     fn take(&mut self, prepared: &Arc<Prepared>, schedule: Schedule, run: Run) -> bool {
         self.runs += 1;
         let Some((oracle, violation)) = judge(&run.observation) else { return false };
-        if !self.failure.is_like(oracle, &violation) {
+        if !self.failure.is_like(oracle, &violation, &run) {
             return false;
         }
         self.failure = Failure { seed: self.failure.seed, oracle, violation, run };

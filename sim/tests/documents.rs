@@ -3,6 +3,7 @@
 #![cfg(madsim)]
 
 use serde_json::{Value, json};
+use sim::bugs::planted::Bug;
 use sim::oracles;
 use sim::scenario::Scenario;
 use std::collections::BTreeSet;
@@ -25,6 +26,18 @@ fn the_table_of_oracles_is_current() {
     let rows = oracles::all().into_iter().map(|oracle| format!("| {} | {} |\n", oracle.id(), oracle.demand()));
     let table = format!("| | holds when |\n|---|---|\n{}", rows.collect::<String>());
     assert_eq!(text[begin..end].trim(), table.trim(), "put this between the markers in ARCHITECTURE.md");
+}
+
+/// The page names every planted bug, with its scenario and the real bug that it stands for.
+#[test]
+fn the_history_is_current() {
+    let page = document("docs/history.md");
+    for bug in Bug::all().unwrap() {
+        let row = format!("| `{}` | {} | `{}` | O", bug.name, bug.story.replace('\n', " "), bug.scenario);
+        assert!(page.contains(&row), "run `cargo sim bugs --quick --markdown` and put it into docs/history.md: {row}");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, Bug::all().unwrap().len(), "a row of docs/history.md is about no planted bug");
 }
 
 /// Each `cargo sim …` line of the README, run: it ends as the comment behind it says.

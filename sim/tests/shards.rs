@@ -105,6 +105,6 @@ fn what_other_machines_run_exists() {
             commands += 1;
         }
     }
-    assert_eq!(commands, 5);
+    assert_eq!(commands, 6);
     sim::cli::accepts(&["gate", "--shard", "0/8"]).unwrap_err();
 }

@@ -17,7 +17,7 @@ mod simulated {
     use sim::oracles::judge;
     use sim::prepare::{Prepared, prepare};
     use sim::replay_file::ReplayFile;
-    use sim::scenario::Scenario;
+    use sim::scenario::{Expectation, Scenario};
     use sim::schedule::{Hold, Moment, Schedule};
     use sim::shrink::{Shrunk, shrink};
     use sim::strategy::StrategyKind;
@@ -131,10 +131,22 @@ mod simulated {
                     fewer.holds.remove(index);
                     let run = replay(&prepared, coordination, fewer);
                     let verdict = judge(&run.observation);
-                    assert!(verdict.is_none_or(|(oracle, violation)| !failure.is_like(oracle, &violation)));
+                    assert!(verdict.is_none_or(|(oracle, violation)| !failure.is_like(oracle, &violation, &run)));
                 }
             }
         }
+    }
+
+    /// An error that hides its cause stays that, and does not become an install that succeeds although it cannot.
+    #[test]
+    fn a_failure_shrinks_to_one_of_its_kind() {
+        let mut scenario = prepared("prefetch-fails-always").scenario.as_ref().clone();
+        scenario.expect = Expectation::Failure(vec!["what no error says".to_owned()]);
+        let prepared = prepare(scenario).unwrap();
+        let plan = Plan { prepared, ..plan(Coordination::Shared, 10) };
+        let failure = explore(&plan, &|| {}).failure.expect("no error says that");
+        let shrunk = shrink(&plan.prepared, Coordination::Shared, failure);
+        assert!(matches!(shrunk.failure.run.observation.outcome, Outcome::Failed(_)));
     }
 
     /// Unrelated code is added in a hundred ways: what was recorded still fails, in at least 95 of them.
@@ -148,7 +160,7 @@ mod simulated {
             let reproduced = (0..100).filter(|edit| {
                 let run = replay_edited(&prepared, coordination, schedule.clone(), Some(*edit));
                 changed += u32::from(run.digest != failure.run.digest);
-                judge(&run.observation).is_some_and(|(oracle, violation)| failure.is_like(oracle, &violation))
+                judge(&run.observation).is_some_and(|(oracle, violation)| failure.is_like(oracle, &violation, &run))
             });
             let reproduced = reproduced.count();
             assert!(changed > 50, "the edits change the run: {changed}");

@@ -23,7 +23,9 @@ pub struct Row {
     pub oracle: Option<String>,
     /// Strategy → the median of runs to the first failure; none where most starts found nothing within the budget.
     pub runs_to_failure: BTreeMap<String, Option<u64>>,
-    /// Which oracles fail without which it would go unfound: one, or none where several would find it.
+    /// The seed with which it did.
+    pub seed: Option<u64>,
+    /// The one oracle without which it would go unfound; none where several find it.
     pub needs: Option<String>,
     /// How many decisions its shrunk schedule has.
     pub shrunk: Option<usize>,
@@ -68,6 +70,7 @@ pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind],
         Some(Failure { seed: Some(seed), oracle, violation, run })
     });
     if let Some(failure) = failure {
+        row.seed = failure.seed;
         row.oracle = Some(failure.oracle.id().to_owned());
         let shrunk = shrink(prepared, bug.coordination, failure);
         row.shrunk = Some(shrunk.schedule.holds.len() + shrunk.schedule.order.len());
@@ -112,6 +115,18 @@ pub fn table(rows: &[Row]) -> String {
             text.push_str(&format!("  {:>9}", runs.map_or("–".to_owned(), |runs| runs.to_string())));
         }
         text.push_str(&format!("  {:>9}\n", row.shrunk.map_or("–".to_owned(), |holds| holds.to_string())));
+    }
+    text
+}
+
+/// The same as Markdown, with the real bug that each stands for.
+pub fn markdown(bugs: &[Bug], rows: &[Row]) -> String {
+    let mut text = "| planted bug | stands for | scenario | found by | with seed |\n|---|---|---|---|---|\n".to_owned();
+    for (bug, row) in bugs.iter().zip(rows) {
+        let (name, scenario, story) = (&bug.name, &bug.scenario, bug.story.replace('\n', " "));
+        let oracle = row.oracle.as_deref().unwrap_or("NOT FOUND");
+        let seed = row.seed.map_or("–".to_owned(), |seed| seed.to_string());
+        text.push_str(&format!("| `{name}` | {story} | `{scenario}` | {oracle} | {seed} |\n"));
     }
     text
 }

@@ -150,6 +150,9 @@ pub struct BugsArgs {
     /// One start and the default strategy: what CI asks for
     #[arg(long)]
     pub quick: bool,
+    /// Print the scoreboard as Markdown, as docs/history.md has it
+    #[arg(long)]
+    pub markdown: bool,
     /// List them, with the real bug that each stands for
     #[arg(long)]
     pub list: bool,

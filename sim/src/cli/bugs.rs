@@ -4,7 +4,7 @@ use super::args::{BugsArgs, Cli};
 use super::scenario_files::find_scenario;
 use super::{EXIT_FAILED, InputError};
 use crate::bugs::planted::{self, Bug, VARIABLE};
-use crate::bugs::scoreboard::{Row, measure, table, unneeded};
+use crate::bugs::scoreboard::{Row, markdown, measure, table, unneeded};
 use crate::prepare::prepare;
 use crate::strategy::StrategyKind;
 use std::process::{Command, ExitCode};
@@ -49,6 +49,10 @@ pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
         })?;
         eprint!("{}", if args.quick { String::new() } else { format!("{}\n", bug.name) });
         rows.push(row);
+    }
+    if args.markdown {
+        print!("{}", markdown(&bugs, &rows));
+        return Ok(ExitCode::SUCCESS);
     }
     print!("{}", table(&rows));
     Ok(verdict(&rows, whole))

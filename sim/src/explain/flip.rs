@@ -37,7 +37,7 @@ pub fn flip(shrunk: &Shrunk, coordination: Coordination) -> Option<Flip> {
         let without = schedule.holds.remove(index).to_string();
         let other = replay(&shrunk.prepared, coordination, schedule);
         let verdict = judge(&other.observation);
-        if verdict.as_ref().is_some_and(|(oracle, violation)| shrunk.failure.is_like(*oracle, violation)) {
+        if verdict.as_ref().is_some_and(|(oracle, violation)| shrunk.failure.is_like(*oracle, violation, &other)) {
             return None;
         }
         let instead = verdict.map(|(oracle, _)| oracle.id());
