@@ -131,22 +131,82 @@ pub fn markdown(bugs: &[Bug], rows: &[Row]) -> String {
     text
 }
 
-/// The oracles that no bug needs: without such a one, every bug would be found all the same.
-pub fn unneeded(rows: &[Row]) -> Vec<&'static str> {
-    let needed: BTreeSet<_> = rows.iter().filter_map(|row| row.needs.as_deref()).collect();
-    oracles::all().iter().map(|oracle| oracle.id()).filter(|id| !needed.contains(id)).collect()
+/// All rows together.
+pub struct Score {
+    /// A row for each bug.
+    pub rows: Vec<Row>,
+    /// The oracle that fails where no bug is wanted, if one does.
+    pub leak: Option<String>,
+    /// Whether these are all bugs.
+    pub whole: bool,
+}
+
+impl Score {
+    /// Whether every bug is found, every oracle needed, and nothing wrong where no bug is.
+    pub fn is_good(&self) -> bool {
+        self.found() == self.rows.len() && self.unneeded().is_empty() && self.leak.is_none()
+    }
+
+    fn found(&self) -> usize {
+        self.rows.iter().filter(|row| row.oracle.is_some()).count()
+    }
+
+    /// The oracles that no bug needs: without such a one, every bug would be found all the same.
+    fn unneeded(&self) -> Vec<&'static str> {
+        let needed: BTreeSet<_> = self.rows.iter().filter_map(|row| row.needs.as_deref()).collect();
+        let ids = oracles::all().into_iter().map(|oracle| oracle.id());
+        ids.filter(|id| self.whole && !needed.contains(id)).collect()
+    }
+
+    /// What it comes to.
+    pub fn words(&self) -> String {
+        let mut text = format!("{} of {} planted bugs found\n", self.found(), self.rows.len());
+        let mut needs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for row in self.rows.iter().filter(|_| self.whole) {
+            needs.entry(row.needs.as_deref().unwrap_or_default()).or_default().push(&row.name);
+        }
+        // By their numbers: O2 before O10.
+        for id in oracles::all().into_iter().map(|oracle| oracle.id()) {
+            if let Some(names) = needs.get(id) {
+                text.push_str(&format!("without {id} unfound: {}\n", names.join(", ")));
+            }
+        }
+        let unneeded = self.unneeded();
+        if !unneeded.is_empty() {
+            text.push_str(&format!("no planted bug needs {}\n", unneeded.join(", ")));
+        }
+        if let Some(oracle) = &self.leak {
+            text.push_str(&format!("{oracle} fails where no bug is wanted: an edit lacks its PLANTED\n"));
+        }
+        text
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn good() -> Score {
+        let row =
+            |oracle: &str| Row { oracle: Some(oracle.to_owned()), needs: Some(oracle.to_owned()), ..Row::default() };
+        let rows = oracles::all().into_iter().map(|oracle| row(oracle.id())).collect();
+        Score { rows, leak: None, whole: true }
+    }
+
     #[test]
-    fn an_oracle_that_no_bug_needs_is_named() {
-        let row = |needs: Option<&str>| Row { needs: needs.map(str::to_owned), ..Row::default() };
-        let rows: Vec<_> = oracles::all().iter().map(|oracle| row(Some(oracle.id()))).collect();
-        assert!(unneeded(&rows).is_empty());
-        assert_eq!(unneeded(&rows[1..]), ["O1"]);
+    fn each_kind_of_blindness_is_noticed() {
+        assert!(good().is_good(), "{}", good().words());
+        type Breaks = fn(&mut Score);
+        let broken: [(Breaks, &str); 3] = [
+            (|score| score.rows[3].oracle = None, "11 of 12 planted bugs found"),
+            (|score| score.rows[0].needs = None, "no planted bug needs O1\n"),
+            (|score| score.leak = Some("O2".to_owned()), "O2 fails where no bug is wanted"),
+        ];
+        for (breaks, says) in broken {
+            let mut score = good();
+            breaks(&mut score);
+            assert!(!score.is_good() && score.words().contains(says), "{}", score.words());
+        }
     }
 
     #[test]

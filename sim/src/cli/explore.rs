@@ -128,7 +128,7 @@ pub(super) fn print_report(report: &Report) {
     }
 }
 
-fn progress_bar(runs: u64) -> ProgressBar {
+pub(super) fn progress_bar(runs: u64) -> ProgressBar {
     // Hidden by itself where stderr is no terminal.
     let bar = ProgressBar::new(runs);
     let template = "{bar:30} {pos}/{len} runs  {msg}";
