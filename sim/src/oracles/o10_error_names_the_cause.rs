@@ -46,7 +46,8 @@ fn tried_itself(run: &Observation) -> Result<(), Violation> {
     let Outcome::Failed(error) = &run.outcome else { return Ok(()) };
     for (package, gets) in run.tarball_gets() {
         let package = package.to_string();
-        let may_pass = gets.last().is_some_and(|get| !(400..500).contains(&get.status));
+        // A registry in trouble may recover. A full disk does not, nor a package that is not there.
+        let may_pass = gets.last().is_some_and(|get| get.status >= 500);
         if !error.contains(&package) || !may_pass {
             continue;
         }
