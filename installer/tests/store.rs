@@ -55,6 +55,17 @@ fn stored_files(dir: &TempDir) -> Vec<PathBuf> {
     files.map(|(path, _)| root.join(path)).collect()
 }
 
+/// Writes something else over a store's index. The log beside it goes too: a reader that closed last has left it, and
+/// `SQLite` would read every row from there, whatever the database says.
+fn replace_index(store: &TempDir, text: &str) -> PathBuf {
+    let index = store.path().join("store/v1/index.db");
+    for beside in ["index.db-wal", "index.db-shm"] {
+        let _ = std::fs::remove_file(index.with_file_name(beside));
+    }
+    std::fs::write(&index, text).unwrap();
+    index
+}
+
 #[test]
 fn two_installs_at_once_share_a_store() {
     let registry = registry();
@@ -131,8 +142,7 @@ fn a_damaged_index_is_an_error_that_says_what_to_delete() {
     let registry = registry();
     let store = application(&["a", "b"]);
     succeeded(&lockstep(&registry, store.path(), &[]));
-    let index = store.path().join("store/v1/index.db");
-    std::fs::write(&index, "this was a database ".repeat(1000)).unwrap();
+    let index = replace_index(&store, &"this was a database ".repeat(1000));
     for arguments in [[].as_slice(), &["--no-lockfile"]] {
         let dir = application(&["a", "b"]);
         let text = failed(&with_store(&registry, &dir, &store, arguments));
@@ -150,11 +160,7 @@ fn an_empty_index_is_filled_again() {
     let registry = registry();
     let (store, dir) = (application(&["a", "b"]), application(&["a", "b"]));
     succeeded(&lockstep(&registry, store.path(), &[]));
-    for file in ["index.db", "index.db-wal", "index.db-shm"] {
-        // The last connection removes the other two.
-        let _ = std::fs::remove_file(store.path().join("store/v1").join(file));
-    }
-    std::fs::write(store.path().join("store/v1/index.db"), "").unwrap();
+    replace_index(&store, "");
     let text = succeeded(&with_store(&registry, &dir, &store, &[]));
     assert!(!text.contains("WARN"), "{text}");
     assert_same_tree(&modules(&dir), &modules(&store));
