@@ -180,24 +180,18 @@ impl Reach {
 
     /// Whether a run reached it.
     pub fn in_run(self, run: &Observation) -> bool {
-        let events = || {
-            run.trace.iter().filter_map(|entry| match &entry.what {
-                What::Told(event) => Some((entry, event)),
-                _ => None,
-            })
-        };
-        let partition = events().find_map(|(entry, event)| match event {
-            Event::Partition { warm, cold } => Some((entry.at_us, *warm, *cold)),
+        let mut partitions = run.told().filter_map(|(.., event)| match event {
+            Event::Partition { warm, cold } => Some((*warm, *cold)),
             _ => None,
         });
         match self {
-            Reach::ColdWaits => {
-                events().any(|(entry, event)| matches!(event, Event::Wait { .. }) && entry.task.starts_with("cold "))
-            }
+            Reach::ColdWaits => run
+                .told()
+                .any(|(_, entry, event)| matches!(event, Event::Wait { .. }) && entry.task.starts_with("cold ")),
             Reach::InFlightAtPartition => at_partition(run, |leads, published, _| leads > published),
             Reach::UncommittedAtPartition => at_partition(run, |_, published, committed| published > committed),
             Reach::CommitBeforeColdStart => commit_before_cold_start(run),
-            Reach::WarmAndCold => partition.is_some_and(|(_, warm, cold)| warm > 0 && cold > 0),
+            Reach::WarmAndCold => partitions.next().is_some_and(|(warm, cold)| warm > 0 && cold > 0),
             Reach::AskedAgain => run.tarball_gets().values().any(|gets| gets.len() > 1),
             Reach::LeaderLost => run.trace.iter().any(|entry| {
                 matches!(entry.what, What::Cancelled) && entry.task.starts_with("download ")
@@ -205,7 +199,7 @@ impl Reach {
             }),
             Reach::SecondLeader => {
                 let mut keys = BTreeSet::new();
-                events().any(|(_, event)| matches!(event, Event::Lead { key } if !keys.insert(key)))
+                run.told().any(|(.., event)| matches!(event, Event::Lead { key } if !keys.insert(key)))
             }
             Reach::Crashed => run.crash.is_some(),
             Reach::CrashedWithRows => run.crash.as_ref().is_some_and(|crash| !crash.rows.is_empty()),
@@ -216,12 +210,12 @@ impl Reach {
 /// How many leaders had started, had published and had their rows committed when the committed rows were read.
 fn at_partition(run: &Observation, holds: impl Fn(usize, usize, usize) -> bool) -> bool {
     let (mut leads, mut published, mut committed) = (0, 0, 0);
-    for entry in &run.trace {
-        match &entry.what {
-            What::Told(Event::Lead { .. }) => leads += 1,
-            What::Told(Event::Publish { .. }) => published += 1,
-            What::Told(Event::Commit { keys }) => committed += keys.len(),
-            What::Told(Event::Partition { .. }) => return holds(leads, published, committed),
+    for (.., event) in run.told() {
+        match event {
+            Event::Lead { .. } => leads += 1,
+            Event::Publish { .. } => published += 1,
+            Event::Commit { keys } => committed += keys.len(),
+            Event::Partition { .. } => return holds(leads, published, committed),
             _ => {}
         }
     }

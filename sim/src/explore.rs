@@ -7,11 +7,11 @@ use crate::prepare::Prepared;
 use crate::run::{Run, RunPlan, run};
 use crate::schedule::Schedule;
 use crate::strategy::{Crashing, Replay, StrategyKind, swarm};
+use crate::threads;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Of the runs that hold, one in so many is done twice to see that it is deterministic. Every run that fails is.
 const CHECKED_TWICE_ONE_IN: u64 = 16;
@@ -101,6 +101,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What fails in the run of this seed, if anything.
+    pub fn of_seed(plan: &Plan, seed: u64) -> Option<Self> {
+        let run = run_seed(plan, seed);
+        let (oracle, violation) = judge(&run.observation)?;
+        Some(Failure { seed: Some(seed), oracle, violation, run })
+    }
+
     /// Whether `run`, of which an oracle says this, fails in the same way: the same oracle, about the same package. Where it
     /// is about none, both installs have to end the same way: one that fails with a wrong error is not one that succeeds.
     pub fn is_like(&self, oracle: &dyn Oracle, violation: &Violation, run: &Run) -> bool {
@@ -158,35 +165,18 @@ impl Exploration {
         }
         let nondeterminism = blocks.iter().flat_map(|block| &block.nondeterminisms).min().cloned();
         let failing_seed = blocks.iter().flat_map(|block| &block.failing_seeds).min();
-        let failure = failing_seed.and_then(|seed| {
-            let run = run_seed(plan, *seed);
-            let (oracle, violation) = judge(&run.observation)?;
-            Some(Failure { seed: Some(*seed), oracle, violation, run })
-        });
+        let failure = failing_seed.and_then(|seed| Failure::of_seed(plan, *seed));
         Exploration { schedules: digests.len(), failure, nondeterminism, blocks, ..exploration }
     }
 }
 
 fn explore_block(plan: &Plan, seeds: Range<u64>, done: &(dyn Fn() + Sync)) -> Block {
-    let next = AtomicU64::new(seeds.start);
-    let found = Mutex::new(Block { start: seeds.start, ..Block::default() });
-    std::thread::scope(|scope| {
-        for _ in 0..plan.jobs.max(1) {
-            scope.spawn(|| {
-                let mut block = Block::default();
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        break;
-                    }
-                    examine(plan, seed, &mut block);
-                    done();
-                }
-                found.lock().unwrap_or_else(PoisonError::into_inner).join(block);
-            });
-        }
+    let mut found = Block { start: seeds.start, ..Block::default() };
+    let gathered = threads::gather(plan.jobs, seeds, |seed, block| {
+        examine(plan, seed, block);
+        done();
     });
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    gathered.into_iter().for_each(|block| found.join(block));
     found.nondeterminisms.sort();
     found
 }

@@ -17,10 +17,12 @@
 //! | `explain`, `html`, `perfetto`, `replay_file` | a failure for people, for trace viewers, and for doing it again |
 //! | `cli` | the command line |
 //!
-//! Everything here exists in builds with `--cfg madsim` only. Without it, the binary is a launcher that makes such a build.
+//! Everything here exists in builds with `--cfg madsim` only. Without it, the binary is a `launcher` that
+//! makes such a build with `cargo`.
 
 #[cfg(madsim)]
 pub mod bugs;
+pub mod cargo;
 #[cfg(madsim)]
 pub mod cli;
 #[cfg(madsim)]
@@ -73,5 +75,7 @@ pub mod shard;
 pub mod shrink;
 #[cfg(madsim)]
 pub mod strategy;
+#[cfg(madsim)]
+mod threads;
 #[cfg(madsim)]
 pub mod trace;

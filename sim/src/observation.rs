@@ -6,9 +6,10 @@ use crate::registry::Get;
 use crate::scenario::{Scenario, VersionedName};
 use crate::schedule::Moment;
 use crate::scheduler::Blocked;
-use crate::trace::TraceEntry;
+use crate::trace::{TraceEntry, What};
 use installer::install::Residue;
 use installer::reporter::ProgressEvent;
+use installer::rt::Event;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -74,6 +75,33 @@ impl Observation {
             }
         }
         gets
+    }
+
+    /// The packages whose tarballs were requested at the URL of this key.
+    pub fn packages_of(&self, key: &str) -> impl Iterator<Item = &VersionedName> + Clone {
+        let of_key = move |get: &&Get| key.contains(&get.path);
+        self.gets.iter().filter(of_key).filter_map(|get| get.tarball.as_ref())
+    }
+
+    /// Whether this key is of the tarball of this package, as far as it was requested.
+    pub fn is_of(&self, key: &str, package: &str) -> bool {
+        self.packages_of(key).any(|of| of.to_string() == package)
+    }
+
+    /// Every fact that a task told: its place in the trace, its entry, the fact.
+    pub fn told(&self) -> impl Iterator<Item = (usize, &TraceEntry, &Event)> {
+        self.trace.iter().enumerate().filter_map(|(at, entry)| match &entry.what {
+            What::Told(event) => Some((at, entry, event)),
+            _ => None,
+        })
+    }
+
+    /// When the packages were last parted into warm and cold ones, in microseconds of virtual time.
+    pub fn partition_us(&self) -> Option<u64> {
+        self.told()
+            .filter(|(.., event)| matches!(event, Event::Partition { .. }))
+            .last()
+            .map(|(_, entry, _)| entry.at_us)
     }
 
     /// Whether the install succeeded.

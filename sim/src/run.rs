@@ -13,6 +13,7 @@ use crate::scenario::Scenario;
 use crate::schedule::Schedule;
 use crate::scheduler::Scheduler;
 use crate::strategy::{Fifo, Strategy, Trial};
+use crate::threads;
 use crate::trace;
 use installer::rt::TEMPORARY_PREFIX;
 use installer::store::StoreDir;
@@ -78,11 +79,7 @@ pub struct Run {
 /// # Panics
 /// When the simulator itself is at fault.
 pub fn run(plan: RunPlan, strategy: impl FnOnce() -> Box<dyn Strategy> + Send) -> Run {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("simulation".to_owned());
-        let run = thread.spawn_scoped(scope, move || run_here(plan, strategy())).expect("the system has a thread left");
-        run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    threads::quietly(move || run_here(plan, strategy()))
 }
 
 fn run_here(plan: RunPlan, strategy: Box<dyn Strategy>) -> Run {

@@ -4,15 +4,11 @@
 
 use serde_json::{Value, json};
 use sim::bugs::planted::Bug;
+use sim::cargo::workspace;
 use sim::oracles;
 use sim::scenario::Scenario;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(workspace().join(name)).unwrap()

@@ -3,12 +3,8 @@
 #![cfg(madsim)]
 
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use sim::cargo::workspace;
 use std::process::{Command, Output};
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 fn sim(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lockstep-sim")).args(arguments).current_dir(workspace()).output().unwrap()

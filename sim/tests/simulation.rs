@@ -5,7 +5,7 @@
 #[test]
 fn the_simulation_holds() {
     let arguments = ["test", "--profile", "sim", "--package", "sim"];
-    let status = sim::launcher::cargo(&arguments).status().expect("cargo can be run");
+    let status = sim::cargo::cargo(&arguments).status().expect("cargo can be run");
     assert!(status.success(), "the tests above failed in the simulation build");
 }
 

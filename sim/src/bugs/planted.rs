@@ -6,11 +6,12 @@
 //! stale, and nothing is built.
 
 use crate::bugs::Coordination;
+use crate::cargo;
 use clap::ValueEnum as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs, io};
+use std::{fs, io};
 
 /// Names the planted bug of a process.
 pub const VARIABLE: &str = "LOCKSTEP_PLANTED";
@@ -26,6 +27,17 @@ const COPIED: [&str; 5] = ["Cargo.toml", "Cargo.lock", "installer", "sim", "benc
 
 /// The copy's program.
 const PROGRAM: &str = "lockstep-sim-planted";
+
+/// What else is different in the copy: file, text, what stands there instead. Its program has another name, and a bug may leave
+/// code unused: the flag that says so would be another build of all dependencies, so it is a lint.
+const OF_THE_COPY: [(&str, &str, &str); 2] = [
+    ("sim/Cargo.toml", "\"lockstep-sim\"", "\"lockstep-sim-planted\""),
+    (
+        "Cargo.toml",
+        "[workspace.lints.rust]\n",
+        "[workspace.lints.rust]\nwarnings = { level = \"allow\", priority = 1 }\n",
+    ),
+];
 
 /// A bug, as its file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +218,7 @@ pub fn planted(bugs: &[Bug], file: &str, text: &str) -> Result<String, BugError>
 /// # Errors
 /// [`BugError`]: a stale bug, most likely.
 pub fn build(bugs: &[Bug]) -> Result<PathBuf, BugError> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
+    let workspace = cargo::workspace();
     let copy = workspace.join("target/planted");
     for name in COPIED {
         plant(bugs, workspace, &copy, Path::new(name))?;
@@ -216,30 +228,27 @@ pub fn build(bugs: &[Bug]) -> Result<PathBuf, BugError> {
         Some(BugError::Malformed { name: bug.name.clone(), problem: format!("there is no file {}", edit.file) })
     });
     unknown.map_or(Ok(()), Err)?;
-    let target_dir = workspace.join("target/sim");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--profile", "sim", "--package", "sim", "--bin", PROGRAM, "--target-dir"]);
-    cargo.arg(&target_dir).current_dir(&copy).env("CARGO_ENCODED_RUSTFLAGS", "--cfg\x1fmadsim\x1f-Awarnings");
-    if !at(Path::new("cargo"), cargo.status())?.success() {
-        return Err(BugError::Unbuildable);
-    }
-    Ok(target_dir.join("sim").join(format!("{PROGRAM}{}", env::consts::EXE_SUFFIX)))
+    at(Path::new("cargo"), cargo::build(&copy, PROGRAM))?.ok_or(BugError::Unbuildable)
 }
 
-/// Brings the copy of a file or directory up to date; leaves alone what has not changed, so that cargo does too.
+/// Brings the copy of a file or directory up to date: what is gone goes there too, and what has not changed is left alone, so
+/// that cargo does too.
 fn plant(bugs: &[Bug], workspace: &Path, copy: &Path, name: &Path) -> Result<(), BugError> {
-    let from = workspace.join(name);
+    let (from, to) = (workspace.join(name), copy.join(name));
     if from.is_dir() {
-        for entry in at(&from, fs::read_dir(&from))? {
-            plant(bugs, workspace, copy, &name.join(at(&from, entry)?.file_name()))?;
+        for name in names(&to).unwrap_or_default().difference(&at(&from, names(&from))?) {
+            let gone = to.join(name);
+            at(&gone, if gone.is_dir() { fs::remove_dir_all(&gone) } else { fs::remove_file(&gone) })?;
+        }
+        for entry in at(&from, names(&from))? {
+            plant(bugs, workspace, copy, &name.join(entry))?;
         }
         return Ok(());
     }
-    let to = copy.join(name);
     let mut bytes = at(&from, fs::read(&from))?;
     let file = name.to_string_lossy().replace('\\', "/");
-    if file == "sim/Cargo.toml" {
-        bytes = String::from_utf8_lossy(&bytes).replace("\"lockstep-sim\"", &format!("{PROGRAM:?}")).into_bytes();
+    if let Some((_, find, replace)) = OF_THE_COPY.iter().find(|(changed, ..)| *changed == file) {
+        bytes = String::from_utf8_lossy(&bytes).replace(find, replace).into_bytes();
     } else if file == SWITCH_FILE || bugs.iter().any(|bug| bug.edits.iter().any(|edit| edit.file == file)) {
         bytes = planted(bugs, &file, &String::from_utf8_lossy(&bytes))?.into_bytes();
     }
@@ -249,6 +258,10 @@ fn plant(bugs: &[Bug], workspace: &Path, copy: &Path, name: &Path) -> Result<(),
     let dir = to.parent().expect("a file lies in a directory");
     at(dir, fs::create_dir_all(dir))?;
     at(&to, fs::write(&to, bytes))
+}
+
+fn names(dir: &Path) -> io::Result<BTreeSet<OsString>> {
+    fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 #[cfg(test)]
@@ -280,6 +293,24 @@ mod tests {
     fn two_bugs_cannot_share_a_place() {
         let error = planted(&[bug("one"), bug("two")], "installer/src/x.rs", "all();\n").unwrap_err();
         assert!(error.to_string().contains("one.bug and two.bug"), "{error}");
+    }
+
+    #[test]
+    fn a_copy_has_no_file_that_the_sources_have_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (workspace, copy) = (dir.path().join("workspace"), dir.path().join("copy"));
+        let copied = |files: &[&str]| {
+            let _ = fs::remove_dir_all(&workspace);
+            for file in files {
+                let path = workspace.join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+            plant(&[], &workspace, &copy, Path::new("sim")).unwrap();
+            names(&copy.join("sim")).unwrap().into_iter().map(|name| name.into_string().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(copied(&["sim/disk.rs", "sim/old/x.rs", "sim/lib.rs"]), ["disk.rs", "lib.rs", "old"]);
+        assert_eq!(copied(&["sim/disk/mod.rs", "sim/lib.rs"]), ["disk", "lib.rs"]);
     }
 
     #[test]

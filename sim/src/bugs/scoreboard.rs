@@ -6,10 +6,10 @@ use crate::oracles;
 use crate::prepare::Prepared;
 use crate::shrink::shrink;
 use crate::strategy::StrategyKind;
+use crate::threads;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// In so many runs it is looked which oracles fail together.
 const RUNS_TOGETHER: u64 = 300;
@@ -42,21 +42,24 @@ pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind],
         jobs,
     };
     let mut row = Row { name: bug.name.clone(), ..Row::default() };
-    for strategy in strategies {
-        let plan = plan(*strategy);
-        let mut runs = on_threads(jobs, starts, |start| {
+    // Each start has seeds of its own.
+    let failing_seeds = |plan: &Plan| {
+        threads::map(jobs, 0..starts, |start| {
             let mut seeds = start * bug.budget..(start + 1) * bug.budget;
-            seeds
-                .position(|seed| oracles::judge(&run_seed(&plan, seed).observation).is_some())
-                .map(|runs| runs as u64 + 1)
-        });
-        // A start that found nothing took longer than all others.
-        runs.sort_by_key(|runs| runs.unwrap_or(u64::MAX));
+            seeds.find(|seed| oracles::judge(&run_seed(plan, *seed).observation).is_some())
+        })
+    };
+    for strategy in strategies {
+        let seeds = failing_seeds(&plan(*strategy));
+        let runs = seeds.iter().zip(0..).map(|(seed, start)| Some((*seed)? - start * bug.budget + 1));
         let label = clap::ValueEnum::to_possible_value(strategy).expect("no strategy is hidden");
-        row.runs_to_failure.insert(label.get_name().to_owned(), runs[runs.len() / 2]);
+        row.runs_to_failure.insert(label.get_name().to_owned(), median(runs.collect()));
+        if *strategy == StrategyKind::Portfolio {
+            row.seed = seeds[0];
+        }
     }
     let portfolio = plan(StrategyKind::Portfolio);
-    let together = on_threads(jobs, bug.budget.min(RUNS_TOGETHER), |seed| {
+    let together = threads::map(jobs, 0..bug.budget.min(RUNS_TOGETHER), |seed| {
         oracles::failing(&run_seed(&portfolio, seed).observation)
     });
     let mut failing = together.into_iter().filter(|failing| !failing.is_empty());
@@ -64,13 +67,7 @@ pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind],
         let rest: BTreeSet<_> = failing.collect();
         row.needs = (first.len() == 1 && rest.iter().all(|other| *other == first)).then(|| first[0].to_owned());
     }
-    let failure = (0..bug.budget).find_map(|seed| {
-        let run = run_seed(&portfolio, seed);
-        let (oracle, violation) = oracles::judge(&run.observation)?;
-        Some(Failure { seed: Some(seed), oracle, violation, run })
-    });
-    if let Some(failure) = failure {
-        row.seed = failure.seed;
+    if let Some(failure) = row.seed.and_then(|seed| Failure::of_seed(&portfolio, seed)) {
         row.oracle = Some(failure.oracle.id().to_owned());
         let shrunk = shrink(prepared, bug.coordination, failure);
         row.shrunk = Some(shrunk.schedule.holds.len() + shrunk.schedule.order.len());
@@ -78,27 +75,10 @@ pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind],
     row
 }
 
-/// `work` for each number below `count`; the results in their order.
-fn on_threads<T: Send>(jobs: usize, count: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
-    let next = AtomicU64::new(0);
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
-                        break;
-                    }
-                    let result = work(number);
-                    results.lock().unwrap_or_else(PoisonError::into_inner).push((number, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(number, _)| *number);
-    results.into_iter().map(|(_, result)| result).collect()
+/// A start that found nothing took longer than all others.
+fn median(mut runs: Vec<Option<u64>>) -> Option<u64> {
+    runs.sort_by_key(|runs| runs.unwrap_or(u64::MAX));
+    runs[runs.len() / 2]
 }
 
 /// The scoreboard, as people read it.

@@ -14,6 +14,7 @@ use crate::replay_file::ReplayFileError;
 use crate::report::Verdict;
 use crate::scenario::ScenarioError;
 use crate::shard::MergeError;
+use crate::threads;
 use args::{Cli, Command};
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ pub fn main() -> ExitCode {
             // Who reads has seen enough, as `head` has.
             std::process::exit(EXIT_PIPE);
         }
-        if std::thread::current().name() != Some("simulation") {
+        if std::thread::current().name() != Some(threads::QUIET) {
             eprintln!("{text}");
         }
     }));

@@ -12,6 +12,7 @@ pub use self::fault::Fault;
 
 use self::world::Small;
 use crate::bugs::{Coordination, LostWakeup};
+use crate::threads;
 use installer::package::PackageId;
 use installer::registry::Demand;
 use installer::rt::{self, Point, simulated};
@@ -20,7 +21,7 @@ use installer::tarball::{
 };
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the search came to.
@@ -64,22 +65,11 @@ pub fn enumerate(coordination: Coordination, callers: usize, jobs: usize) -> Opt
         _ => return None,
     };
     let faults = Fault::all();
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            // Under this name, planted panics are not printed.
-            let thread = std::thread::Builder::new().name("simulation".to_owned());
-            let work = || loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(fault) = faults.get(index) else { break };
-                let exhausted = exhaust(callers, *fault);
-                found.lock().unwrap_or_else(PoisonError::into_inner).insert(index, exhausted);
-            };
-            thread.spawn_scoped(scope, work).expect("the system has a thread left");
-        }
+    let found = threads::map(jobs, 0..faults.len() as u64, |index| {
+        let fault = faults[index as usize];
+        Enumeration { fault, found: threads::quietly(|| exhaust(callers, fault)) }
     });
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Some(found.into_iter().map(|(index, found)| Enumeration { fault: faults[index], found }).collect())
+    Some(found)
 }
 
 struct Search {

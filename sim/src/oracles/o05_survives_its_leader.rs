@@ -53,15 +53,14 @@ fn succeeded_soon(run: &Observation, package: &str) -> Result<(), Violation> {
     let ended = |entry: &TraceEntry| *entry.task == *download && matches!(entry.what, What::Ended | What::Cancelled);
     let Some(gone) = run.trace.iter().position(ended) else { return Ok(()) };
     let gone_us = run.trace[gone].at_us;
-    let waits = |entry: &&TraceEntry| {
-        let of_it = matches!(&entry.what, What::Told(Event::Wait { key }) if is_of(key, run, package));
-        of_it && entry.task.starts_with("cold ")
-    };
     let another = format!("{download}#");
-    let leads =
-        |entry: &&TraceEntry| entry.task.starts_with(&another) && matches!(entry.what, What::Told(Event::Lead { .. }));
-    let (waiting, next) = (run.trace.iter().find(waits), run.trace[gone..].iter().find(leads));
-    let (Some(waiting), Some(next)) = (waiting, next) else { return Ok(()) };
+    let waiting = run.told().find(|(_, entry, event)| {
+        matches!(event, Event::Wait { key } if run.is_of(key, package)) && entry.task.starts_with("cold ")
+    });
+    let next = run.told().find(|(at, entry, event)| {
+        *at > gone && matches!(event, Event::Lead { .. }) && entry.task.starts_with(&another)
+    });
+    let (Some((_, waiting, _)), Some((_, next, _))) = (waiting, next) else { return Ok(()) };
     let since_us = gone_us.max(waiting.at_us);
     if next.at_us <= since_us + TAKEOVER_US {
         return Ok(());
@@ -70,11 +69,6 @@ fn succeeded_soon(run: &Observation, package: &str) -> Result<(), Violation> {
     let sentence =
         format!("the task that downloads {package} went away, and {late_ms} ms passed before another took over");
     Err(Violation::of(package, sentence))
-}
-
-fn is_of(key: &str, run: &Observation, package: &str) -> bool {
-    let mut gets = run.gets.iter().filter(|get| get.tarball.as_ref().is_some_and(|of| of.to_string() == package));
-    gets.any(|get| key.contains(&get.path))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::run::PACKET_LATENCY;
-use crate::trace::{TraceEntry, What};
 use installer::rt::Event;
 
 /// A request that was sent before the install returned may arrive so much later.
@@ -28,14 +27,10 @@ impl Oracle for NothingLeft {
         if let Some(task) = run.leftover_tasks.first() {
             return Err(Violation::new(format!("the task {task} still runs after the install has returned")));
         }
-        let late_commit = |entry: &&TraceEntry| {
-            entry.at_us > run.returned_us && matches!(entry.what, What::Told(Event::Commit { .. }))
-        };
-        if let Some(entry) = run.trace.iter().find(late_commit) {
-            return Err(Violation::new(format!(
-                "the task {} still wrote rows after the install had returned",
-                entry.task
-            )));
+        let mut commits = run.told().filter(|(.., event)| matches!(event, Event::Commit { .. }));
+        if let Some((_, entry, _)) = commits.find(|(_, entry, _)| entry.at_us > run.returned_us) {
+            let task = &entry.task;
+            return Err(Violation::new(format!("the task {task} still wrote rows after the install had returned")));
         }
         if let Some(file) = run.leftover_files.first() {
             return Err(Violation::new(format!("the temporary file {file} is left")));
@@ -56,6 +51,7 @@ impl Oracle for NothingLeft {
 mod tests {
     use super::*;
     use crate::oracles::testing::{check, get, good_run};
+    use crate::trace::{TraceEntry, What};
     use installer::install::Residue;
 
     #[test]

@@ -56,9 +56,8 @@ fn tried_itself(run: &Observation) -> Result<(), Violation> {
             let begins = |entry: &TraceEntry| entry.task.starts_with(&name) && entry.what == What::Spawned;
             run.trace.iter().position(begins)
         };
-        let leads =
-            |entry: &TraceEntry| matches!(&entry.what, What::Told(Event::Lead { key }) if key.contains(&gets[0].path));
-        let mut leads = run.trace.iter().enumerate().filter(|(_, entry)| leads(entry)).map(|(at, _)| at);
+        let leads = |event: &Event| matches!(event, Event::Lead { key } if run.is_of(key, &package));
+        let mut leads = run.told().filter(|(.., event)| leads(event)).map(|(at, ..)| at);
         let (first, second) = (leads.next(), leads.next());
         let (Some(prefetch), Some(cold), Some(first), None) = (begins("prefetch"), begins("cold"), first, second)
         else {

@@ -5,7 +5,6 @@
 
 use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
-use crate::trace::{TraceEntry, What};
 use installer::lockfile::package_key;
 use installer::rt::Event;
 use std::collections::BTreeMap;
@@ -34,14 +33,11 @@ impl Oracle for NoBarrier {
 }
 
 fn waits_for_its_own(run: &Observation) -> Result<(), Violation> {
-    for entry in &run.trace {
-        let What::Told(Event::Wait { key }) = &entry.what else { continue };
+    for (_, entry, event) in run.told() {
+        let Event::Wait { key } = event else { continue };
         let Some(dep_path) = entry.task.strip_prefix("cold ") else { continue };
         let package = package_key(dep_path);
-        let mut owners = run.gets.iter().filter(|get| key.contains(&get.path)).filter_map(|get| get.tarball.as_ref());
-        let own = owners.clone().any(|owner| owner.to_string() == package);
-        let others = owners.next().is_some();
-        if others && !own {
+        if run.packages_of(key).next().is_some() && !run.is_of(key, package) {
             let url = key.split('#').next().unwrap_or(key);
             return Err(Violation::of(
                 package,
@@ -55,11 +51,10 @@ fn waits_for_its_own(run: &Observation) -> Result<(), Violation> {
 /// A package that cannot be had ends the install: the others are not waited for.
 fn fails_at_once(run: &Observation) -> Result<(), Violation> {
     let Outcome::Failed(error) = &run.outcome else { return Ok(()) };
-    let partition = |entry: &&TraceEntry| matches!(entry.what, What::Told(Event::Partition { .. }));
-    let Some(partition) = run.trace.iter().rev().find(partition) else { return Ok(()) };
+    let Some(partition_us) = run.partition_us() else { return Ok(()) };
     for (package, gets) in run.tarball_gets() {
         let Some(ended_us) = gets.iter().map(|get| get.ended_us).max().flatten() else { continue };
-        let possible_us = ended_us.max(partition.at_us);
+        let possible_us = ended_us.max(partition_us);
         if error.contains(&package.to_string()) && run.returned_us > possible_us + SLACK_US {
             let late_ms = (run.returned_us - possible_us) / 1000;
             let sentence =
@@ -71,16 +66,14 @@ fn fails_at_once(run: &Observation) -> Result<(), Violation> {
 }
 
 fn appears_in_time(run: &Observation) -> Result<(), Violation> {
-    let mut partition_us = None;
-    let mut imports: BTreeMap<&str, u64> = BTreeMap::new();
-    for entry in &run.trace {
-        match &entry.what {
-            What::Told(Event::Partition { .. }) => partition_us = Some(entry.at_us),
-            What::Told(Event::Import { package }) => drop(imports.insert(package, entry.at_us)),
-            _ => {}
-        }
-    }
-    let Some(partition_us) = partition_us else { return Ok(()) };
+    let Some(partition_us) = run.partition_us() else { return Ok(()) };
+    let imports: BTreeMap<&str, u64> = run
+        .told()
+        .filter_map(|(_, entry, event)| match event {
+            Event::Import { package } => Some((package.as_str(), entry.at_us)),
+            _ => None,
+        })
+        .collect();
     let gets = run.tarball_gets();
     for (dep_path, imported_us) in imports {
         let own = gets.iter().find(|(id, _)| id.to_string() == package_key(dep_path)).map(|(_, gets)| gets);
@@ -99,6 +92,7 @@ fn appears_in_time(run: &Observation) -> Result<(), Violation> {
 mod tests {
     use super::*;
     use crate::oracles::testing::{check, good_run};
+    use crate::trace::{TraceEntry, What};
 
     fn told(at_us: u64, task: &str, event: Event) -> TraceEntry {
         TraceEntry { at_us, task: task.into(), what: What::Told(event) }
