@@ -115,7 +115,7 @@ pub fn markdown(bugs: &[Bug], rows: &[Row]) -> String {
 pub struct Score {
     /// A row for each bug.
     pub rows: Vec<Row>,
-    /// The oracle that fails where no bug is wanted, if one does.
+    /// The scenario that fails where no bug is wanted, if one does.
     pub leak: Option<String>,
     /// Whether these are all bugs.
     pub whole: bool,
@@ -155,8 +155,8 @@ impl Score {
         if !unneeded.is_empty() {
             text.push_str(&format!("no planted bug needs {}\n", unneeded.join(", ")));
         }
-        if let Some(oracle) = &self.leak {
-            text.push_str(&format!("{oracle} fails where no bug is wanted: an edit lacks its PLANTED\n"));
+        if let Some(scenario) = &self.leak {
+            text.push_str(&format!("{scenario} fails where no bug is wanted: an edit lacks its PLANTED\n"));
         }
         text
     }
@@ -180,7 +180,7 @@ mod tests {
         let broken: [(Breaks, &str); 3] = [
             (|score| score.rows[3].oracle = None, "11 of 12 planted bugs found"),
             (|score| score.rows[0].needs = None, "no planted bug needs O1\n"),
-            (|score| score.leak = Some("O2".to_owned()), "O2 fails where no bug is wanted"),
+            (|score| score.leak = Some("solo".to_owned()), "solo fails where no bug is wanted"),
         ];
         for (breaks, says) in broken {
             let mut score = good();

@@ -8,8 +8,12 @@ use crate::bugs::planted::{self, Bug, VARIABLE};
 use crate::bugs::scoreboard::{Row, Score, markdown, measure, table};
 use crate::prepare::prepare;
 use crate::strategy::StrategyKind;
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Output};
+
+/// How many runs of each scenario must hold where no bug is wanted.
+const RUNS_OF_NO_BUG: &str = "50";
 
 pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
     let all = Bug::all()?;
@@ -30,18 +34,15 @@ pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
     let mut rows = Vec::new();
     for bug in &wanted {
         bar.set_message(bug.name.clone());
-        rows.push(measured(&program, cli, args, bug, true)?);
+        rows.push(measured(&program, cli, args, bug)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
-    // With no bug wanted the copy is the installer: whatever fails there is an edit that leaks.
-    let leaks = wanted.iter().find(|bug| !bug.edits.is_empty());
-    let leaks = leaks.map(|bug| measured(&program, cli, args, bug, false)).transpose()?;
     if args.markdown {
         print!("{}", markdown(&wanted, &rows));
         return Ok(ExitCode::SUCCESS);
     }
-    let score = Score { leak: leaks.and_then(|row| row.oracle), rows, whole };
+    let score = Score { leak: leak(&program, cli, &wanted)?, rows, whole };
     print!("{}\n{}", table(&score.rows), score.words());
     Ok(if score.is_good() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
@@ -58,16 +59,34 @@ fn here(cli: &Cli, args: &BugsArgs, bugs: &[Bug]) -> Result<ExitCode, InputError
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures in a process of its own, with the bug or without any.
-fn measured(program: &Path, cli: &Cli, args: &BugsArgs, bug: &Bug, with: bool) -> Result<Row, InputError> {
-    let failed = |message: String| InputError::BugFailed { name: bug.name.clone(), message };
-    let mut child = Command::new(program);
-    child.args(["bugs", "--here", &bug.name, "--starts", &args.starts.to_string(), "--jobs", &cli.jobs().to_string()]);
-    if args.quick || !with {
-        child.arg("--quick");
+/// Measures in a process of its own, which has the bug.
+fn measured(program: &Path, cli: &Cli, args: &BugsArgs, bug: &Bug) -> Result<Row, InputError> {
+    let mut arguments = vec!["bugs".to_owned(), "--here".to_owned(), bug.name.clone()];
+    arguments.extend(["--starts".to_owned(), args.starts.to_string()]);
+    arguments.extend(args.quick.then(|| "--quick".to_owned()));
+    let output = output(program, cli, bug, &bug.name, &arguments)?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        InputError::BugFailed { name: bug.name.clone(), message }
+    })
+}
+
+/// The scenario, of those of these bugs, that fails although no bug is wanted. The copy is the installer then: whatever fails there
+/// is an edit that leaks.
+fn leak(program: &Path, cli: &Cli, bugs: &[Bug]) -> Result<Option<String>, InputError> {
+    let mut seen = BTreeSet::new();
+    for bug in bugs.iter().filter(|bug| !bug.edits.is_empty() && seen.insert(&bug.scenario)) {
+        let arguments = ["run", &bug.scenario, "--runs", RUNS_OF_NO_BUG].map(str::to_owned);
+        if !output(program, cli, bug, "", &arguments)?.status.success() {
+            return Ok(Some(bug.scenario.clone()));
+        }
     }
-    child.env(VARIABLE, if with { &bug.name } else { "" });
-    let output = child.output().map_err(|error| failed(error.to_string()))?;
-    serde_json::from_slice(&output.stdout)
-        .map_err(|_| failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    Ok(None)
+}
+
+/// What the copy's program prints when this bug is wanted.
+fn output(program: &Path, cli: &Cli, bug: &Bug, wanted: &str, arguments: &[String]) -> Result<Output, InputError> {
+    let jobs = cli.jobs().to_string();
+    let output = Command::new(program).args(arguments).args(["--jobs", &jobs]).env(VARIABLE, wanted).output();
+    output.map_err(|error| InputError::BugFailed { name: bug.name.clone(), message: error.to_string() })
 }
