@@ -16,9 +16,10 @@
 //! | `shrink` | a failure made small |
 //! | `explain`, `html`, `perfetto`, `replay_file` | a failure for people, for trace viewers, and for doing it again |
 //! | `cli` | the command line |
+//! | `threads` | work for many numbers on several threads |
+//! | `cargo`, `launcher` | simulation builds; the program in an ordinary build, which makes one |
 //!
-//! Everything here exists in builds with `--cfg madsim` only. Without it, the binary is a `launcher` that
-//! makes such a build with `cargo`.
+//! All but the last line exists in builds with `--cfg madsim` only.
 
 #[cfg(madsim)]
 pub mod bugs;

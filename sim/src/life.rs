@@ -6,6 +6,7 @@ use crate::registry;
 use crate::run::{PROJECT_DIR, RunPlan, STORE_DIR};
 use crate::scenario::{Install, Scenario};
 use crate::scheduler::{MAIN, Scheduler};
+use crate::threads;
 use crate::trace::TraceEntry;
 use installer::config::Settings;
 use installer::install::{CoordinationMode, InstallError, InstallOptions, InstallPath, Summary, install_with};
@@ -55,7 +56,7 @@ pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
             let outcome = match futures_util::FutureExt::catch_unwind(installed).await {
                 Ok(Ok(summary)) => Outcome::Installed(summary.residue),
                 Ok(Err(error)) => Outcome::Failed(render(&error)),
-                Err(panic) => Outcome::Panicked(panic_text(&*panic)),
+                Err(panic) => Outcome::Panicked(threads::panic_text(&*panic)),
             };
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         }
@@ -143,11 +144,6 @@ fn render(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// Keeps what the user is told.

@@ -178,6 +178,21 @@ mod simulated {
         assert_eq!(run.misfit.as_deref(), Some("cold gone@1.0.0 at cold:start waits 10 ms"));
     }
 
+    /// Every scenario, a little: `cargo sim gate` does more of each.
+    #[test]
+    fn the_scenarios_hold() {
+        let mut names: Vec<_> = std::fs::read_dir(scenarios_dir()).unwrap().map(|file| file.unwrap().path()).collect();
+        names.retain(|path| path.is_file() && !path.ends_with("schema.json"));
+        names.sort();
+        for path in names {
+            let prepared = prepare(Scenario::read(&path).unwrap()).unwrap();
+            let plan = Plan { prepared, seeds: 0..128, ..plan(Coordination::Shared, 0) };
+            let found = explore(&plan, &|| {});
+            let verdict = found.failure.map(|failure| (failure.oracle.id(), failure.violation.sentence));
+            assert_eq!((verdict, found.nondeterminism), (None, None), "{}", path.display());
+        }
+    }
+
     /// What a change once broke stays recorded, and holds.
     #[test]
     fn recorded_regressions_hold() {
