@@ -13,6 +13,7 @@
 //! | `explore`, `coverage`, `report` | many runs, on all cores; what they have seen; what it comes to |
 //! | `shard` | what several machines explored, joined |
 //! | `exhaust` | every schedule of a small world |
+//! | `coordinators` | other people's coordinators in that world; optional |
 //! | `shrink` | a failure made small |
 //! | `explain`, `html`, `perfetto`, `replay_file` | a failure for people, for trace viewers, and for doing it again |
 //! | `cli` | the command line |
@@ -30,6 +31,8 @@ pub mod cli;
 mod clock;
 #[cfg(madsim)]
 pub mod committed;
+#[cfg(all(madsim, feature = "coordinators"))]
+pub mod coordinators;
 #[cfg(madsim)]
 pub mod coverage;
 #[cfg(madsim)]

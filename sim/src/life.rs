@@ -13,7 +13,6 @@ use installer::install::{CoordinationMode, InstallError, InstallOptions, Install
 use installer::reporter::{ProgressEvent, Reporter};
 use installer::rt::simulated;
 use installer::tarball::MemCache;
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::rc::Rc;

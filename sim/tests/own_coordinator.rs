@@ -2,6 +2,7 @@
 
 #![cfg(madsim)]
 
+use installer::rt::Point;
 use sim::exhaust::{Fault, exhaust};
 
 // begin
@@ -37,9 +38,14 @@ impl Coordinator for OnceCells {
 /// What breaks under some schedule of three callers, and what holds under all of them.
 #[test]
 fn what_a_once_cell_guarantees() {
-    let broken = |fault| exhaust::<OnceCells>(3, fault).violation.map(|(_, violation)| violation);
+    let broken = |fault| exhaust::<OnceCells>(3, fault).violation.map(|(_, violation)| violation.to_string());
     assert_eq!(broken(Fault::None), None);
     assert_eq!(broken(Fault::FailsForNow), None);
+    assert_eq!(broken(Fault::LeaderPanics(Point::BodyComplete)), None);
+    let stalled = broken(Fault::CallerStalls).expect("the download belongs to the caller that began it");
+    assert!(stalled.contains("never go on"), "{stalled}");
+    let again = broken(Fault::CallerLeaves).expect("the download goes with the caller that began it");
+    assert!(again.contains("2 downloads were run"), "{again}");
     let ladders = broken(Fault::FailsForGood).expect("each caller tries for itself");
     assert!(ladders.contains("downloads were run; 1 is the most"), "{ladders}");
 }

@@ -228,7 +228,7 @@ pub fn build(bugs: &[Bug]) -> Result<PathBuf, BugError> {
         Some(BugError::Malformed { name: bug.name.clone(), problem: format!("there is no file {}", edit.file) })
     });
     unknown.map_or(Ok(()), Err)?;
-    at(Path::new("cargo"), cargo::build(&copy, PROGRAM))?.ok_or(BugError::Unbuildable)
+    at(Path::new("cargo"), cargo::build(&copy, PROGRAM, ""))?.ok_or(BugError::Unbuildable)
 }
 
 /// Brings the copy of a file or directory up to date: what is gone goes there too, and what has not changed is left alone, so

@@ -44,6 +44,8 @@ pub enum Command {
     Exhaust(ExhaustArgs),
     /// Show that planted bugs are found: in a copy of the sources, one after the other
     Bugs(BugsArgs),
+    /// Compare what other people's coordinators guarantee: every schedule, each fault
+    Coordinators(CoordinatorsArgs),
     /// What a CI runs: all scenarios, all recorded regressions, and `exhaust`, with reports
     Gate(GateArgs),
     /// Join what shards found into one report
@@ -159,6 +161,18 @@ pub struct BugsArgs {
     /// Measure the bug of this process
     #[arg(long, hide = true, requires = "names")]
     pub here: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CoordinatorsArgs {
+    /// One of them, with a schedule for each guarantee that does not hold [default: all]
+    pub name: Option<String>,
+    /// Print the table as Markdown, as docs/coordinators.md has it
+    #[arg(long)]
+    pub markdown: bool,
+    /// Fail unless this page has the table
+    #[arg(long, value_name = "FILE", conflicts_with = "name")]
+    pub check: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

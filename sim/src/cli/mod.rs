@@ -2,6 +2,8 @@
 
 mod args;
 mod bugs;
+#[cfg(feature = "coordinators")]
+mod coordinators;
 mod exhaust;
 mod explore;
 mod gate;
@@ -42,6 +44,12 @@ enum InputError {
     NoSuchBug { name: String },
     #[error("{name} cannot be measured: {message}")]
     BugFailed { name: String, message: String },
+    #[cfg(feature = "coordinators")]
+    #[error("there is no coordinator {name}; there are {names}")]
+    NoSuchContender { name: String, names: String },
+    #[cfg(not(feature = "coordinators"))]
+    #[error("this program was built without the coordinators of others; `cargo sim coordinators` builds one with them")]
+    NoCoordinators,
     #[error("there is no scenario {name}; `cargo sim list` shows those there are")]
     NoSuchScenario { name: String },
     #[error("{} is there already", path.display())]
@@ -52,6 +60,9 @@ enum InputError {
     NoScenarios { dir: PathBuf, source: std::io::Error },
     #[error("`{name}` is not a coordinator of its own: there is nothing to enumerate")]
     NotACoordinator { name: &'static str },
+    #[cfg(feature = "coordinators")]
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
     #[error("cannot write {}: {source}", path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },
 }
@@ -92,6 +103,10 @@ pub fn main() -> ExitCode {
         Some(Command::Replay { file, pictures }) => replay::one(file, pictures),
         Some(Command::Exhaust(args)) => exhaust::all(&cli, args),
         Some(Command::Bugs(args)) => bugs::bugs(&cli, args),
+        #[cfg(feature = "coordinators")]
+        Some(Command::Coordinators(args)) => coordinators::coordinators(&cli, args),
+        #[cfg(not(feature = "coordinators"))]
+        Some(Command::Coordinators(_)) => Err(InputError::NoCoordinators),
         Some(Command::Gate(args)) => gate::gate(&cli, args),
         Some(Command::Merge(args)) => gate::merge(&cli, args),
         Some(Command::List) => list::scenarios(),

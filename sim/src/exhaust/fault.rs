@@ -5,9 +5,6 @@ use installer::rt::Point;
 /// The points that a leader comes to in this world.
 const LEADER_POINTS: [Point; 4] = [Point::LeaderStart, Point::BodyComplete, Point::LeaderPublish, Point::LeaderNotify];
 
-/// The points that a waiter comes to.
-const WAITER_POINTS: [Point; 2] = [Point::WaiterRegister, Point::WaiterPark];
-
 /// What goes wrong, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -21,17 +18,19 @@ pub enum Fault {
     LeaderCancelled(Point),
     /// The first leader panics here.
     LeaderPanics(Point),
-    /// The first caller goes away here.
-    CallerCancelled(Point),
+    /// The first caller goes away, at any moment.
+    CallerLeaves,
+    /// The first caller is kept and not polled again, from any moment on.
+    CallerStalls,
 }
 
 impl Fault {
     /// All of them.
     pub fn all() -> Vec<Fault> {
-        let mut faults = vec![Fault::None, Fault::FailsForNow, Fault::FailsForGood];
+        let mut faults =
+            vec![Fault::None, Fault::FailsForNow, Fault::FailsForGood, Fault::CallerLeaves, Fault::CallerStalls];
         faults.extend(LEADER_POINTS.map(Fault::LeaderCancelled));
         faults.extend(LEADER_POINTS.map(Fault::LeaderPanics));
-        faults.extend(WAITER_POINTS.map(Fault::CallerCancelled));
         faults
     }
 
@@ -43,7 +42,8 @@ impl Fault {
             Fault::FailsForGood => "every download fails for good".to_owned(),
             Fault::LeaderCancelled(point) => format!("the leader is cancelled at {}", point.label()),
             Fault::LeaderPanics(point) => format!("the leader panics at {}", point.label()),
-            Fault::CallerCancelled(point) => format!("a caller goes away at {}", point.label()),
+            Fault::CallerLeaves => "a caller goes away".to_owned(),
+            Fault::CallerStalls => "a caller is not polled again".to_owned(),
         }
     }
 }

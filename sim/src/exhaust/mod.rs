@@ -1,15 +1,19 @@
 //! Every schedule of a small world: a few callers of the coordination, one key, one fault. Not a sample: all of them.
 //!
 //! The coordination runs alone here, without network, disk or time, so a schedule is only who goes next at each point. The
-//! search replays a prefix, branches over all who are ready, and merges states in which every task has the same history and
-//! the same tasks are ready: what shared memory holds shows in those histories, because whoever reads it goes on differently.
+//! search replays a prefix, branches over all who are ready, and merges states in which every task has the same history, the
+//! same tasks are ready, and those who wait came in the same order: what shared memory holds shows in those histories, because whoever
+//! reads it goes on differently, and a queue shows in that order.
 //! The schedules through merged states are counted, not run again (a partial-order reduction by state).
 
+mod contract;
 mod fault;
 mod world;
 
+pub use self::contract::Violation;
 pub use self::fault::Fault;
 
+use self::contract::Log;
 use self::world::Small;
 use crate::bugs::{Coordination, LostWakeup};
 use crate::threads;
@@ -21,8 +25,7 @@ use installer::tarball::{
 };
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What the search came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +35,18 @@ pub struct Exhausted {
     /// How many states they lead through.
     pub states: usize,
     /// The first schedule that breaks the contract, turn by turn, and how.
-    pub violation: Option<(Vec<String>, String)>,
+    pub violation: Option<(Vec<String>, Violation)>,
 }
 
 /// Enumerates every schedule of `callers` callers (a prefetch, then the install's) of one key with this fault.
 pub fn exhaust<C: Coordinator + Default>(callers: usize, fault: Fault) -> Exhausted {
-    Search { callers, fault, merge: true, seen: BTreeMap::new(), violation: None }.finish::<C>()
+    Search::new(callers, fault).finish::<C>()
+}
+
+/// As [`exhaust`], for a coordinator without queues: who waits before whom makes no difference to it, because it wakes all who
+/// wait. Goes through a quarter of the states.
+pub fn exhaust_without_queues<C: Coordinator + Default>(callers: usize, fault: Fault) -> Exhausted {
+    Search { queues: false, ..Search::new(callers, fault) }.finish::<C>()
 }
 
 /// One fault, and what the search with it came to.
@@ -59,17 +68,20 @@ impl Enumeration {
 
 /// Enumerates with each fault, on so many threads; nothing for a coordination that is no coordinator.
 pub fn enumerate(coordination: Coordination, callers: usize, jobs: usize) -> Option<Vec<Enumeration>> {
-    let exhaust: fn(usize, Fault) -> Exhausted = match coordination {
-        Coordination::Shared => exhaust::<MemCache>,
-        Coordination::LostWakeup => exhaust::<LostWakeup>,
-        _ => return None,
-    };
+    match coordination {
+        Coordination::Shared => Some(enumerate_with(exhaust_without_queues::<MemCache>, callers, jobs)),
+        Coordination::LostWakeup => Some(enumerate_with(exhaust_without_queues::<LostWakeup>, callers, jobs)),
+        _ => None,
+    }
+}
+
+/// Enumerates with each fault, on so many threads, by this [`exhaust`].
+pub fn enumerate_with(exhaust: fn(usize, Fault) -> Exhausted, callers: usize, jobs: usize) -> Vec<Enumeration> {
     let faults = Fault::all();
-    let found = threads::map(jobs, 0..faults.len() as u64, |index| {
+    threads::map(jobs, 0..faults.len() as u64, |index| {
         let fault = faults[index as usize];
         Enumeration { fault, found: threads::quietly(|| exhaust(callers, fault)) }
-    });
-    Some(found)
+    })
 }
 
 struct Search {
@@ -77,12 +89,18 @@ struct Search {
     fault: Fault,
     /// Whether states that look alike are visited once.
     merge: bool,
+    /// Whether states look different that differ only in who waits before whom.
+    queues: bool,
     /// State → how many schedules lead on from it.
     seen: BTreeMap<String, u128>,
-    violation: Option<(Vec<String>, String)>,
+    violation: Option<(Vec<String>, Violation)>,
 }
 
 impl Search {
+    fn new(callers: usize, fault: Fault) -> Self {
+        Search { callers, fault, merge: true, queues: true, seen: BTreeMap::new(), violation: None }
+    }
+
     fn finish<C: Coordinator + Default>(mut self) -> Exhausted {
         let schedules = self.count::<C>(&mut Vec::new());
         Exhausted { schedules, states: self.seen.len(), violation: self.violation }
@@ -93,7 +111,7 @@ impl Search {
         if self.violation.is_some() {
             return 0;
         }
-        let here = run::<C>(self.callers, self.fault, choices);
+        let here = self.run::<C>(choices);
         if here.ready == 0 {
             if let Some(violation) = here.violation {
                 self.violation = Some((here.turns, violation));
@@ -113,6 +131,36 @@ impl Search {
         self.seen.insert(here.state, schedules);
         schedules
     }
+
+    /// Where these choices lead.
+    fn run<C: Coordinator + Default>(&self, choices: &[usize]) -> Here {
+        let (callers, fault) = (self.callers, self.fault);
+        let world = Rc::new(Small::new(fault));
+        let entered = simulated::enter(world.clone());
+        let (cache, log) = (C::default(), Arc::new(Log::default()));
+        for number in 0..callers {
+            let (cache, download) = (cache.clone(), Scripted { fault, caller: number, log: log.clone() });
+            let caller = if number == 0 { Caller::Prefetch } else { Caller::Install };
+            let key = CacheKey { url: "u".to_owned(), integrity: None };
+            // Dropped: the task goes on.
+            drop(rt::spawn(|| format!("caller {number}"), async move {
+                let log = download.log.clone();
+                let result = cache.fetch(&key, caller, download).await.map(drop).map_err(|error| error.to_string());
+                log.returns(number, result);
+            }));
+        }
+        world.begin();
+        let turns = choices.iter().map(|choice| world.turn(*choice)).collect();
+        let here = Here {
+            ready: world.ready().len(),
+            state: world.state(callers, self.queues),
+            turns,
+            violation: log.violation(callers, fault, world.struck(), world.unfinished()),
+        };
+        world.drop_tasks();
+        drop(entered);
+        here
+    }
 }
 
 /// Where some choices lead.
@@ -120,75 +168,15 @@ struct Here {
     ready: usize,
     state: String,
     turns: Vec<String>,
-    violation: Option<String>,
-}
-
-fn run<C: Coordinator + Default>(callers: usize, fault: Fault, choices: &[usize]) -> Here {
-    let world = Rc::new(Small::new(fault));
-    let entered = simulated::enter(world.clone());
-    let (cache, log) = (C::default(), Arc::new(Log::default()));
-    for number in 0..callers {
-        let (cache, download) = (cache.clone(), Scripted { fault, log: log.clone() });
-        let caller = if number == 0 { Caller::Prefetch } else { Caller::Install };
-        let key = CacheKey { url: "u".to_owned(), integrity: None };
-        // Dropped: the task goes on.
-        drop(rt::spawn(|| format!("caller {number}"), async move {
-            let log = download.log.clone();
-            let result = cache.fetch(&key, caller, download).await.map(drop).map_err(|error| error.to_string());
-            log.results.lock().unwrap_or_else(PoisonError::into_inner).insert(number, result);
-        }));
-    }
-    let turns = choices.iter().map(|choice| world.turn(*choice)).collect();
-    let here = Here {
-        ready: world.ready().len(),
-        state: world.state(callers),
-        turns,
-        violation: log.violation(callers, fault, world.unfinished()),
-    };
-    world.drop_tasks();
-    drop(entered);
-    here
-}
-
-/// What the downloads and callers of one run did.
-#[derive(Debug, Default)]
-struct Log {
-    runs: AtomicU32,
-    in_flight: AtomicU32,
-    in_flight_max: AtomicU32,
-    results: Mutex<BTreeMap<usize, Result<(), String>>>,
-}
-
-impl Log {
-    /// What the contract does not allow, where all is over.
-    fn violation(&self, callers: usize, fault: Fault, unfinished: Vec<String>) -> Option<String> {
-        if !unfinished.is_empty() {
-            return Some(format!("{} never goes on", unfinished.join(" and ")));
-        }
-        if self.in_flight_max.load(Ordering::Relaxed) > 1 {
-            return Some("two downloads run at once".to_owned());
-        }
-        let runs = self.runs.load(Ordering::Relaxed);
-        let runs_max =
-            if matches!(fault, Fault::None | Fault::FailsForGood | Fault::CallerCancelled(_)) { 1 } else { 2 };
-        if runs > runs_max {
-            return Some(format!("{runs} downloads were run; {runs_max} is the most"));
-        }
-        let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        (1..callers).find_map(|number| match (fault, results.get(&number)) {
-            (Fault::FailsForNow, Some(_)) | (Fault::FailsForGood, Some(Err(_))) => None,
-            (Fault::FailsForGood, Some(Ok(()))) => Some(format!("caller {number} got what nobody could have")),
-            (_, Some(Ok(()))) => None,
-            (_, Some(Err(error))) => Some(format!("caller {number} of the install fails: {error}")),
-            (_, None) => Some(format!("caller {number} has no result")),
-        })
-    }
+    violation: Option<Violation>,
 }
 
 /// A download of one step.
 #[derive(Clone)]
 struct Scripted {
     fault: Fault,
+    /// Whose it is.
+    caller: usize,
     log: Arc<Log>,
 }
 
@@ -197,7 +185,7 @@ struct InFlight(Arc<Log>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.0.ends();
     }
 }
 
@@ -207,13 +195,11 @@ impl Download for Scripted {
     }
 
     async fn run(&self, _demand: Demand) -> Result<Fetched, TarballError> {
-        let run = self.log.runs.fetch_add(1, Ordering::Relaxed);
-        let in_flight = 1 + self.log.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.log.in_flight_max.fetch_max(in_flight, Ordering::Relaxed);
+        let before = self.log.begins(self.caller);
         let _in_flight = InFlight(self.log.clone());
         rt::point(Point::BodyComplete).await;
         match self.fault {
-            Fault::FailsForNow if run == 0 => Err(self.lost("the network is down".to_owned())),
+            Fault::FailsForNow if before == 0 => Err(self.lost("the network is down".to_owned())),
             Fault::FailsForGood => {
                 let wrong = integrity::verify(b"wrong", &integrity::of(b"right"));
                 Err(error(TarballErrorCause::Integrity(wrong.expect_err("these bytes are wrong"))))
@@ -252,15 +238,18 @@ mod tests {
             let merged = exhaust::<MemCache>(2, fault);
             // One by one, 25,000 schedules take a second; each panic that is caught costs more.
             if merged.schedules <= 200_000 && !matches!(fault, Fault::LeaderPanics(_)) {
-                let all = Search { callers: 2, fault, merge: false, seen: BTreeMap::new(), violation: None };
+                let all = Search { merge: false, ..Search::new(2, fault) };
                 assert_eq!(merged, all.finish::<MemCache>(), "{}", fault.words());
             }
+            let without = exhaust_without_queues::<MemCache>(2, fault);
+            assert_eq!(merged.schedules, without.schedules, "{}", fault.words());
+            assert!(merged.states > without.states);
         }
     }
 
     #[test]
     fn the_lost_wakeup_is_among_the_schedules() {
         let (_, violation) = exhaust::<LostWakeup>(2, Fault::None).violation.expect("pnpm#13166 is found");
-        assert!(violation.contains("never goes on"), "{violation}");
+        assert!(matches!(violation, Violation::Hangs(_)), "{violation}");
     }
 }

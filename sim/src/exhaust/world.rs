@@ -14,16 +14,27 @@ use std::task::{Context, Poll, Wake, Waker};
 #[derive(Default)]
 pub(super) struct Small {
     tasks: RefCell<BTreeMap<usize, Task>>,
+    /// Kept, and not polled.
+    stalled: RefCell<Option<Task>>,
     histories: RefCell<BTreeMap<usize, String>>,
     /// Task → who spawned it.
     parents: RefCell<BTreeMap<usize, usize>>,
+    /// Who was polled last is last.
+    parked: RefCell<Vec<usize>>,
     wakes: Arc<Wakes>,
     next_id: Cell<usize>,
     current: Cell<Option<usize>>,
     cancelled: Cell<bool>,
     /// What is still to go wrong.
     fault: Cell<Option<Fault>>,
+    /// The task at whose turn the first caller leaves or stalls.
+    mishap: Cell<Option<usize>>,
+    /// Whom something has gone wrong for.
+    struck: Cell<Option<usize>>,
 }
+
+/// The first caller's task.
+const FIRST_CALLER: usize = 0;
 
 struct Task {
     name: String,
@@ -49,6 +60,22 @@ impl Small {
         Self { fault: Cell::new(Some(fault)), ..Self::default() }
     }
 
+    /// From here on it can happen at any moment that the first caller leaves or stalls, where that is the fault.
+    pub(super) fn begin(&self) {
+        let word = match self.fault.get() {
+            Some(Fault::CallerLeaves) => "leaves",
+            Some(Fault::CallerStalls) => "stalls",
+            _ => return,
+        };
+        let TaskId(id) = self.spawn(format!("caller {FIRST_CALLER} {word}"), Box::pin(std::future::ready(())));
+        self.mishap.set(Some(id));
+    }
+
+    /// Whom something has gone wrong for, if it has.
+    pub(super) fn struck(&self) -> Option<usize> {
+        self.struck.get()
+    }
+
     /// The tasks that could go on, in the order of their spawning.
     pub(super) fn ready(&self) -> Vec<usize> {
         let woken = self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,11 +90,22 @@ impl Small {
         self.current.set(Some(id));
         self.cancelled.set(false);
         let waker = Waker::from(Arc::new(TaskWaker(id, self.wakes.clone())));
+        if self.mishap.get() == Some(id) {
+            self.strike_caller();
+        }
+        let noted = || self.histories.borrow().get(&id).map(String::len);
+        let before = noted();
         let polled = task.body.as_mut().poll(&mut Context::from_waker(&waker));
         let name = task.name.clone();
-        self.note(if polled.is_ready() { " end" } else { "" });
+        match polled {
+            Poll::Ready(()) => self.note(" end"),
+            Poll::Pending if noted() == before => self.note(" parks"),
+            Poll::Pending => {}
+        }
+        self.parked.borrow_mut().retain(|parked| *parked != id);
         if polled.is_pending() && !self.cancelled.get() {
             self.tasks.borrow_mut().insert(id, task);
+            self.parked.borrow_mut().push(id);
         } else {
             drop(task);
         }
@@ -79,6 +117,16 @@ impl Small {
         format!("{name}: {last}")
     }
 
+    fn strike_caller(&self) {
+        // Taken out first: a caller that is dropped may wake others.
+        let Some(caller) = ({ self.tasks.borrow_mut().remove(&FIRST_CALLER) }) else { return };
+        self.struck.set(Some(FIRST_CALLER));
+        self.histories.borrow_mut().entry(FIRST_CALLER).or_default().push_str(" struck");
+        if self.fault.get() == Some(Fault::CallerStalls) {
+            self.stalled.replace(Some(caller));
+        }
+    }
+
     fn note(&self, what: &str) {
         if let Some(id) = self.current.get() {
             self.histories.borrow_mut().entry(id).or_default().push_str(what);
@@ -86,19 +134,20 @@ impl Small {
     }
 
     /// Where all stand. Which of the install's callers is which makes no difference: of the states that differ only in
-    /// that, this is the first.
-    pub(super) fn state(&self, callers: usize) -> String {
+    /// that, this is the first. `queues` says whether it matters who waits before whom.
+    pub(super) fn state(&self, callers: usize, queues: bool) -> String {
         let ready = self.ready();
         let (histories, parents) = (self.histories.borrow(), self.parents.borrow());
         let named = |names: &[usize]| {
             let name = |id: usize| names.get(id).copied().unwrap_or(id);
             let mut tasks: Vec<_> = histories.iter().map(|(id, history)| (name(*id), *id, history)).collect();
             tasks.sort();
+            let queue: Vec<_> = self.parked.borrow().iter().filter(|_| queues).map(|id| name(*id)).collect();
             let task = |(name_of, id, history): (usize, usize, &String)| {
                 let parent = parents.get(&id).copied().map_or(String::new(), |id| name(id).to_string());
                 format!("{name_of}<{parent}{}{history};", if ready.contains(&id) { '!' } else { ' ' })
             };
-            tasks.into_iter().map(task).collect::<String>()
+            tasks.into_iter().map(task).collect::<String>() + &format!("{queue:?}")
         };
         permutations(callers).iter().map(|names| named(names)).min().unwrap_or_default()
     }
@@ -111,20 +160,17 @@ impl Small {
         while let Some((_, task)) = { self.tasks.borrow_mut().pop_first() } {
             drop(task);
         }
+        drop(self.stalled.take());
     }
 
     /// The fault that strikes the running task at this point, if any; it does so once.
     fn strikes(&self, point: Point) -> Option<Fault> {
         let id = self.current.get()?;
         let fault = self.fault.get()?;
-        let first_caller = id == 0;
-        let strikes = match fault {
-            Fault::LeaderCancelled(at) | Fault::LeaderPanics(at) => at == point,
-            Fault::CallerCancelled(at) => at == point && first_caller,
-            Fault::None | Fault::FailsForNow | Fault::FailsForGood => false,
-        };
+        let strikes = matches!(fault, Fault::LeaderCancelled(at) | Fault::LeaderPanics(at) if at == point);
         if strikes {
             self.fault.set(None);
+            self.struck.set(Some(id));
         }
         strikes.then_some(fault)
     }
