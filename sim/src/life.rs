@@ -104,7 +104,7 @@ fn options(scenario: &Scenario, coordination: Coordination) -> InstallOptions {
     settings.network.network_concurrency = scenario.network_concurrency;
     settings.network.fetch_retries = scenario.fetch_retries;
     settings.network.fetch_retry_mintimeout = Duration::from_millis(100);
-    settings.network.fetch_retry_maxtimeout = Duration::from_secs(1);
+    settings.network.fetch_retry_maxtimeout = Duration::from_secs(60);
     settings.network.fetch_timeout = FETCH_TIMEOUT;
     let mut options = InstallOptions::new(PathBuf::from(PROJECT_DIR), settings);
     options.path = match scenario.install {

@@ -84,6 +84,7 @@ fn install_plainly(
     plain.commit_lag_ms = 0;
     plain.network = Default::default();
     plain.leaders.clear();
+    plain.unpolled_prefetches.clear();
     let prepared = Prepared {
         scenario: Arc::new(plain),
         published: published.clone(),

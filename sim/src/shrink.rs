@@ -172,6 +172,7 @@ fn simpler(scenario: &Scenario, subject: Option<&str>) -> Vec<Scenario> {
     changed(&|scenario| scenario.network = Network { latency_ms: (1, 1), ..Network::default() });
     changed(&|scenario| scenario.network.tarballs.clear());
     changed(&|scenario| scenario.leaders.clear());
+    changed(&|scenario| scenario.unpolled_prefetches.clear());
     changed(&|scenario| scenario.commit_lag_ms = 0);
     changed(&|scenario| scenario.packages.values_mut().for_each(|package| package.size_bytes = 100));
     candidates
@@ -196,5 +197,6 @@ fn without(scenario: &Scenario, name: &VersionedName) -> Option<Scenario> {
     }
     candidate.network.tarballs.remove(name);
     candidate.leaders.remove(name);
+    candidate.unpolled_prefetches.remove(name);
     Some(candidate)
 }

@@ -20,7 +20,10 @@ const QUEUE_ROWS_MAX: usize = 4096;
 const BATCH_ROWS_MAX: usize = 256;
 
 /// How often a batch is tried while another process holds the database, with SQLite's own wait inside each try.
-const BUSY_TRIES_MAX: u32 = 4;
+pub const BUSY_TRIES_MAX: u32 = 4;
+
+/// How long to wait before the second try; twice as long before each further one.
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// Settings of a writer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -143,7 +146,9 @@ async fn commit(
         })
         .await;
         match committed {
-            Err(error) if error.is_busy() && tries < BUSY_TRIES_MAX => {}
+            Err(error) if error.is_busy() && tries < BUSY_TRIES_MAX => {
+                rt::sleep(BUSY_PAUSE * 2_u32.pow(tries - 1)).await;
+            }
             committed => return (index, committed),
         }
     }

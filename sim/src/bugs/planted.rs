@@ -136,6 +136,17 @@ impl Bug {
         Ok(bugs)
     }
 
+    /// Whether somebody who says this means it: its name, or a real bug that it stands for, such as `pnpm#13166`.
+    pub fn is_meant_by(&self, word: &str) -> bool {
+        let references = self.story.split([' ', ',', ':', '\n']).filter(|reference| reference.contains('#'));
+        self.name == word || references.into_iter().any(|reference| reference == word)
+    }
+
+    /// The first columns of its row in docs/history.md.
+    pub fn markdown(&self) -> String {
+        format!("| `{}` | `{}` | {} |", self.scenario, self.name, self.story.replace('\n', " "))
+    }
+
     /// Reads one.
     ///
     /// # Errors
@@ -267,6 +278,16 @@ fn names(dir: &Path) -> io::Result<BTreeSet<OsString>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bug_has_the_names_of_the_real_ones() {
+        let bug = Bug::all().unwrap().into_iter().find(|bug| bug.name == "lost-wakeup").unwrap();
+        for (word, means) in
+            [("lost-wakeup", true), ("pnpm#13166", true), ("uv#3987", true), ("pnpm#1316", false), ("a", false)]
+        {
+            assert_eq!(bug.is_meant_by(word), means, "{word}");
+        }
+    }
 
     const TEXT: &str = "Wakes one.\n\nscenario: a\nbudget: 5\n\n<<<<<<< installer/src/x.rs\nall();\n=======\n\
                         if PLANTED { one() } else { all() }\n>>>>>>>\n";

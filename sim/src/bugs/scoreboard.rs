@@ -99,24 +99,12 @@ pub fn table(rows: &[Row]) -> String {
     text
 }
 
-/// The same as Markdown, with the real bug that each stands for.
-pub fn markdown(bugs: &[Bug], rows: &[Row]) -> String {
-    let mut text = "| planted bug | stands for | scenario | found by | with seed |\n|---|---|---|---|---|\n".to_owned();
-    for (bug, row) in bugs.iter().zip(rows) {
-        let (name, scenario, story) = (&bug.name, &bug.scenario, bug.story.replace('\n', " "));
-        let oracle = row.oracle.as_deref().unwrap_or("NOT FOUND");
-        let seed = row.seed.map_or("–".to_owned(), |seed| seed.to_string());
-        text.push_str(&format!("| `{name}` | {story} | `{scenario}` | {oracle} | {seed} |\n"));
-    }
-    text
-}
-
 /// All rows together.
 pub struct Score {
     /// A row for each bug.
     pub rows: Vec<Row>,
-    /// The scenario that fails where no bug is wanted, if one does.
-    pub leak: Option<String>,
+    /// The scenarios that fail where no bug is wanted.
+    pub leaks: BTreeSet<String>,
     /// Whether these are all bugs.
     pub whole: bool,
 }
@@ -124,7 +112,7 @@ pub struct Score {
 impl Score {
     /// Whether every bug is found, every oracle needed, and nothing wrong where no bug is.
     pub fn is_good(&self) -> bool {
-        self.found() == self.rows.len() && self.unneeded().is_empty() && self.leak.is_none()
+        self.found() == self.rows.len() && self.unneeded().is_empty() && self.leaks.is_empty()
     }
 
     fn found(&self) -> usize {
@@ -155,8 +143,23 @@ impl Score {
         if !unneeded.is_empty() {
             text.push_str(&format!("no planted bug needs {}\n", unneeded.join(", ")));
         }
-        if let Some(scenario) = &self.leak {
+        for scenario in &self.leaks {
             text.push_str(&format!("{scenario} fails where no bug is wanted: an edit lacks its PLANTED\n"));
+        }
+        text
+    }
+
+    /// The same as Markdown, with the real bug that each stands for, in the order of their scenarios. The bugs are those of the rows.
+    pub fn markdown(&self, bugs: &[Bug]) -> String {
+        let mut rows: Vec<_> = bugs.iter().zip(&self.rows).collect();
+        rows.sort_by(|(a, _), (b, _)| (&a.scenario, &a.name).cmp(&(&b.scenario, &b.name)));
+        let mut text = "| scenario | planted bug | stands for | found by | with seed | the installer |\n".to_owned();
+        text.push_str("|---|---|---|---|---|---|\n");
+        for (bug, row) in rows {
+            let oracle = row.oracle.as_deref().unwrap_or("NOT FOUND");
+            let seed = row.seed.map_or("–".to_owned(), |seed| seed.to_string());
+            let installer = if self.leaks.contains(&bug.scenario) { "FAILS" } else { "holds" };
+            text.push_str(&format!("{} {oracle} | {seed} | {installer} |\n", bug.markdown()));
         }
         text
     }
@@ -170,7 +173,7 @@ mod tests {
         let row =
             |oracle: &str| Row { oracle: Some(oracle.to_owned()), needs: Some(oracle.to_owned()), ..Row::default() };
         let rows = oracles::all().into_iter().map(|oracle| row(oracle.id())).collect();
-        Score { rows, leak: None, whole: true }
+        Score { rows, leaks: BTreeSet::new(), whole: true }
     }
 
     #[test]
@@ -180,12 +183,24 @@ mod tests {
         let broken: [(Breaks, &str); 3] = [
             (|score| score.rows[3].oracle = None, "11 of 12 planted bugs found"),
             (|score| score.rows[0].needs = None, "no planted bug needs O1\n"),
-            (|score| score.leak = Some("solo".to_owned()), "solo fails where no bug is wanted"),
+            (|score| score.leaks = BTreeSet::from(["solo".to_owned()]), "solo fails where no bug is wanted"),
         ];
         for (breaks, says) in broken {
             let mut score = good();
             breaks(&mut score);
             assert!(!score.is_good() && score.words().contains(says), "{}", score.words());
+        }
+    }
+
+    #[test]
+    fn a_scenario_that_fails_is_shown_as_such() {
+        let bug =
+            Bug::parse("quiet".to_owned(), "Nothing.\n\nscenario: solo\nbudget: 1\ncoordination: none\n").unwrap();
+        let rows = vec![Row { seed: Some(7), oracle: Some("O4".to_owned()), ..Row::default() }];
+        for (leaks, shown) in [(BTreeSet::new(), "O4 | 7 | holds |"), (BTreeSet::from(["solo".to_owned()]), "FAILS |")]
+        {
+            let score = Score { rows: rows.clone(), leaks, whole: false };
+            assert!(score.markdown(std::slice::from_ref(&bug)).contains(shown));
         }
     }
 

@@ -143,7 +143,7 @@ pub const CALLERS: u8 = 3;
 
 #[derive(Debug, Args)]
 pub struct BugsArgs {
-    /// Some of them [default: all]
+    /// Some of them, by name or by a real bug that they stand for, such as pnpm#13166 [default: all]
     #[arg(value_name = "BUG")]
     pub names: Vec<String>,
     /// How many starts each median is of, for each strategy

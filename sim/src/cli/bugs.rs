@@ -5,7 +5,7 @@ use super::explore::progress_bar;
 use super::scenario_files::find_scenario;
 use super::{EXIT_FAILED, InputError};
 use crate::bugs::planted::{self, Bug, VARIABLE};
-use crate::bugs::scoreboard::{Row, Score, markdown, measure, table};
+use crate::bugs::scoreboard::{Row, Score, measure, table};
 use crate::prepare::prepare;
 use crate::strategy::StrategyKind;
 use std::collections::BTreeSet;
@@ -17,13 +17,16 @@ const RUNS_OF_NO_BUG: &str = "50";
 
 pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
     let all = Bug::all()?;
-    if let Some(unknown) = args.names.iter().find(|name| all.iter().all(|bug| bug.name != **name)) {
+    if let Some(unknown) = args.names.iter().find(|name| !all.iter().any(|bug| bug.is_meant_by(name))) {
         return Err(InputError::NoSuchBug { name: unknown.clone() });
     }
     let whole = args.names.is_empty();
-    let wanted: Vec<_> = all.iter().filter(|bug| whole || args.names.contains(&bug.name)).cloned().collect();
+    let is_wanted = |bug: &&Bug| whole || args.names.iter().any(|name| bug.is_meant_by(name));
+    let wanted: Vec<_> = all.iter().filter(is_wanted).cloned().collect();
     if args.list {
-        wanted.iter().for_each(|bug| println!("{}\n    {}\n", bug.name, bug.story.replace('\n', "\n    ")));
+        for bug in &wanted {
+            println!("{} (scenario {})\n    {}\n", bug.name, bug.scenario, bug.story.replace('\n', "\n    "));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     if args.here {
@@ -38,12 +41,12 @@ pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
         bar.inc(1);
     }
     bar.finish_and_clear();
+    let score = Score { leaks: leaks(&program, cli, &wanted)?, rows, whole };
     if args.markdown {
-        print!("{}", markdown(&wanted, &rows));
-        return Ok(ExitCode::SUCCESS);
+        print!("{}", score.markdown(&wanted));
+    } else {
+        print!("{}\n{}", table(&score.rows), score.words());
     }
-    let score = Score { leak: leak(&program, cli, &wanted)?, rows, whole };
-    print!("{}\n{}", table(&score.rows), score.words());
     Ok(if score.is_good() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
@@ -71,17 +74,18 @@ fn measured(program: &Path, cli: &Cli, args: &BugsArgs, bug: &Bug) -> Result<Row
     })
 }
 
-/// The scenario, of those of these bugs, that fails although no bug is wanted. The copy is the installer then: whatever fails there
-/// is an edit that leaks.
-fn leak(program: &Path, cli: &Cli, bugs: &[Bug]) -> Result<Option<String>, InputError> {
+/// The scenarios, of those of these bugs, that fail although no bug is wanted. The copy is the installer then: where that holds,
+/// an edit leaks.
+fn leaks(program: &Path, cli: &Cli, bugs: &[Bug]) -> Result<BTreeSet<String>, InputError> {
+    let mut leaks = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    for bug in bugs.iter().filter(|bug| !bug.edits.is_empty() && seen.insert(&bug.scenario)) {
+    for bug in bugs.iter().filter(|bug| seen.insert(&bug.scenario)) {
         let arguments = ["run", &bug.scenario, "--runs", RUNS_OF_NO_BUG].map(str::to_owned);
         if !output(program, cli, bug, "", &arguments)?.status.success() {
-            return Ok(Some(bug.scenario.clone()));
+            leaks.insert(bug.scenario.clone());
         }
     }
-    Ok(None)
+    Ok(leaks)
 }
 
 /// What the copy's program prints when this bug is wanted.

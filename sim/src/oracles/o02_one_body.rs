@@ -19,11 +19,8 @@ impl Oracle for OneBody {
     fn check(&self, run: &Observation) -> Result<(), Violation> {
         for (package, gets) in run.tarball_gets() {
             // A download that was cut off by its scenario after its last byte has to be done again.
-            let struck = match run.scenario.leaders.get(package) {
-                Some(LeaderFault::CancelledAt(_) | LeaderFault::PanicsAt(_)) => 1,
-                Some(LeaderFault::StalledAt(..)) | None => 0,
-            };
-            let allowed = if run.scenario.store == Store::Warm { 0 } else { 1 } + struck;
+            let more = run.scenario.leaders.get(package).map_or(0, LeaderFault::leaders_more);
+            let allowed = if run.scenario.store == Store::Warm { 0 } else { 1 } + more;
             let bodies = gets.iter().filter(|get| get.completed).count();
             if bodies > allowed {
                 let path = &gets[0].path;

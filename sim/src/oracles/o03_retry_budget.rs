@@ -4,7 +4,8 @@
 
 use super::{Oracle, Violation};
 use crate::observation::Observation;
-use crate::scenario::Install;
+use crate::scenario::{Install, LeaderFault};
+use installer::rt::Event;
 
 /// See the module.
 pub struct RetryBudget;
@@ -15,7 +16,7 @@ impl Oracle for RetryBudget {
     }
 
     fn demand(&self) -> &'static str {
-        "a tarball is asked for at most as often as one prefetch's retries and one install's retries allow"
+        "a tarball is asked for at most as often as one prefetch's and one install's retries allow, by as many tasks"
     }
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
@@ -23,8 +24,16 @@ impl Oracle for RetryBudget {
         let prefetches = scenario.prefetch && scenario.install == Install::Fresh;
         let attempts_max = scenario.fetch_retries as usize + 1;
         for (package, gets) in run.tarball_gets() {
-            let struck = usize::from(scenario.leaders.contains_key(package));
-            let ladders = 1 + usize::from(prefetches) + struck;
+            let more = scenario.leaders.get(package).map_or(0, LeaderFault::leaders_more);
+            let ladders = 1 + usize::from(prefetches) + more;
+            let name = package.to_string();
+            let leads = |event: &Event| matches!(event, Event::Lead { key } if run.is_of(key, &name));
+            let leaders = run.told().filter(|(.., event)| leads(event)).count();
+            // A crashed run has the leaders of two lives.
+            if run.crash.is_none() && leaders > ladders {
+                let sentence = format!("{leaders} tasks set out to download {package}; {ladders} is the most");
+                return Err(Violation::of(package, sentence));
+            }
             let allowed = ladders * attempts_max;
             if gets.len() > allowed {
                 let (path, times) = (&gets[0].path, gets.len());
@@ -42,6 +51,18 @@ impl Oracle for RetryBudget {
 mod tests {
     use super::*;
     use crate::oracles::testing::{check, get, good_run};
+    use crate::trace::{TraceEntry, What};
+
+    #[test]
+    fn a_leader_too_many_is_noticed() {
+        let mut run = good_run();
+        let lead = || Event::Lead { key: "http://r/a/-/a-1.0.0.tgz#x".to_owned() };
+        let entry = || TraceEntry { at_us: 0, task: "download a@1.0.0".into(), what: What::Told(lead()) };
+        run.trace = vec![entry(), entry()];
+        assert!(check(&RetryBudget, &run).is_ok());
+        run.trace.push(entry());
+        assert!(check(&RetryBudget, &run).unwrap_err().sentence.contains("3 tasks set out"));
+    }
 
     #[test]
     fn one_ladder_per_waiter_is_too_many() {

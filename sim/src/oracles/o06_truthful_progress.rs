@@ -2,6 +2,7 @@
 
 use super::{Oracle, Violation};
 use crate::observation::Observation;
+use installer::lockfile::package_key;
 use installer::reporter::ProgressEvent;
 use std::collections::BTreeMap;
 
@@ -30,6 +31,16 @@ impl Oracle for TruthfulProgress {
             };
             reports.entry(package.to_string()).or_default().push(fetched);
         }
+        let imported = run.progress.iter().filter_map(|event| match event {
+            ProgressEvent::Imported { dep_path } => Some(package_key(dep_path)),
+            _ => None,
+        });
+        if let Some(package) = imported.into_iter().find(|package| !reports.contains_key(*package)) {
+            return Err(Violation::of(
+                package,
+                format!("{package} was put in place, and its source was never reported"),
+            ));
+        }
         let gets = run.tarball_gets();
         let served = |package: &str| {
             gets.iter().any(|(id, gets)| id.to_string() == package && gets.iter().any(|get| get.completed))
@@ -56,6 +67,13 @@ mod tests {
     use super::*;
     use crate::oracles::testing::{check, good_run};
     use installer::package::PackageId;
+
+    #[test]
+    fn never_is_wrong() {
+        let mut run = good_run();
+        run.progress.push(ProgressEvent::Imported { dep_path: "b@1.0.0(a@1.0.0)".to_owned() });
+        assert!(check(&TruthfulProgress, &run).unwrap_err().sentence.contains("b@1.0.0 was put in place"));
+    }
 
     #[test]
     fn twice_or_falsely_is_wrong() {

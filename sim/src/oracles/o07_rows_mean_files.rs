@@ -3,8 +3,9 @@
 use super::{Oracle, Violation};
 use crate::committed::CommittedRow;
 use crate::observation::{CrashSeen, Observation};
-use crate::scenario::Crash;
+use crate::scenario::{Crash, DiskFaults};
 use installer::reporter::ProgressEvent;
+use installer::store::BUSY_TRIES_MAX;
 use std::collections::BTreeSet;
 
 /// See the module.
@@ -42,8 +43,18 @@ fn complete(rows: &[CommittedRow], when: &str) -> Result<(), Violation> {
 /// What an install has fetched is in the index when it succeeds, or the user is told that it is not.
 fn arrived(run: &Observation) -> Result<(), Violation> {
     let told = |event: &ProgressEvent| matches!(event, ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", .. });
-    if !run.installed() || run.progress.iter().any(told) {
+    if !run.installed() {
         return Ok(());
+    }
+    if run.progress.iter().any(told) {
+        let index = &run.scenario.index;
+        let refused =
+            index.read_only || index.busy_times >= BUSY_TRIES_MAX || run.scenario.disk != DiskFaults::default();
+        return if refused {
+            Ok(())
+        } else {
+            Err(Violation::new("rows were given up, and the index would have taken them"))
+        };
     }
     let rows: BTreeSet<String> =
         run.rows.iter().filter_map(|row| row.package.as_ref()).map(ToString::to_string).collect();
@@ -75,8 +86,9 @@ fn used(crash: &CrashSeen, run: &Observation) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracles::testing::{check, good_run};
+    use crate::oracles::testing::{check, good_run, scenario};
     use crate::schedule::Moment;
+    use serde_json::json;
 
     fn row(run: &Observation, problem: Option<&str>) -> CommittedRow {
         CommittedRow { package: run.gets[0].tarball.clone(), problem: problem.map(str::to_owned) }
@@ -103,6 +115,8 @@ mod tests {
         run.rows.clear();
         assert!(check(&RowsMeanFiles, &run).unwrap_err().sentence.contains("nobody was told"));
         run.progress.push(ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", message: String::new() });
+        assert!(check(&RowsMeanFiles, &run).unwrap_err().sentence.contains("would have taken"));
+        run.scenario = scenario(json!({ "index": { "busy_times": BUSY_TRIES_MAX } }));
         assert!(check(&RowsMeanFiles, &run).is_ok());
     }
 

@@ -29,14 +29,15 @@ pub fn publish(scenario: &Scenario) -> Published {
     let mut versions: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
     for (id, package) in &scenario.packages {
         let tarball = tarball(id, package);
-        let path = tarball_path(id);
+        let path = package.tarball.clone().unwrap_or_else(|| tarball_path(id));
         let mut version = manifest(id, package);
         let digest = base64::engine::general_purpose::STANDARD.encode(Sha512::digest(&tarball));
         let integrity = format!("sha512-{digest}");
-        version["dist"] = json!({ "tarball": format!("{URL}{}", &path[1..]), "integrity": integrity });
+        version["dist"] =
+            json!({ "tarball": format!("{URL}{}", path.trim_start_matches('/')), "integrity": integrity });
         published.integrities.insert(integrity, id.clone());
         versions.entry(&id.0.name).or_default().insert(&id.0.version, version);
-        published.tarballs.insert(path, (id.clone(), tarball));
+        published.tarballs.entry(path).or_insert((id.clone(), tarball));
     }
     for (name, versions) in versions {
         let latest = versions.keys().next_back().expect("a package has a version");
@@ -73,7 +74,8 @@ fn manifest(id: &VersionedName, package: &Package) -> Value {
 fn tarball(id: &VersionedName, package: &Package) -> Bytes {
     let mut content = vec![0; package.size_bytes];
     // Bytes that do not compress, the same ones for the same package in every process.
-    let seed: [u8; 32] = Sha256::digest(id.to_string()).into();
+    let drawn_from = package.content.clone().unwrap_or_else(|| id.to_string());
+    let seed: [u8; 32] = Sha256::digest(drawn_from).into();
     ChaCha8Rng::from_seed(seed).fill_bytes(&mut content);
     let files =
         [("package/package.json", manifest(id, package).to_string().into_bytes()), ("package/index.js", content)];

@@ -55,6 +55,9 @@ pub struct Scenario {
     /// What goes wrong with a download's task: `name@version` → where.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leaders: BTreeMap<VersionedName, LeaderFault>,
+    /// Prefetches whose task is polled no more once it has asked for its tarball.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unpolled_prefetches: BTreeSet<VersionedName>,
     /// What goes wrong with the store's index.
     #[serde(default, skip_serializing_if = "is_default")]
     pub index: IndexFaults,
@@ -93,6 +96,14 @@ pub struct Package {
     /// Name → range.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub peer_dependencies: BTreeMap<String, String>,
+    /// The path that its tarball is at, such as `/downloads/a.tgz`, where that is not the registry's usual one. What is
+    /// there is the tarball of the first package that names it, whatever integrity the others promise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tarball: Option<String>,
+    /// What the bytes of that file are drawn from, where not from its name: packages with the same word and the same size have
+    /// the same file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// Operating systems it runs on; empty means any.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub os: BTreeSet<String>,
@@ -174,7 +185,7 @@ pub enum Fault {
     Redirects(u32),
 }
 
-/// What happens to the task that downloads a package, once.
+/// What happens to the task that downloads a package, once or each time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaderFault {
@@ -184,13 +195,28 @@ pub enum LeaderFault {
     PanicsAt(String),
     /// It stays at this interleaving point for so many milliseconds.
     StalledAt(String, u64),
+    /// It panics when it comes to this interleaving point, and so does every task that downloads the package after it.
+    AlwaysPanicsAt(String),
 }
 
 impl LeaderFault {
     /// The interleaving point.
     pub fn point(&self) -> &str {
-        let (LeaderFault::CancelledAt(point) | LeaderFault::PanicsAt(point) | LeaderFault::StalledAt(point, _)) = self;
-        point
+        match self {
+            LeaderFault::CancelledAt(point)
+            | LeaderFault::PanicsAt(point)
+            | LeaderFault::StalledAt(point, _)
+            | LeaderFault::AlwaysPanicsAt(point) => point,
+        }
+    }
+
+    /// How many leaders more than without it there may be: an install gives up after three that went away, and a prefetch after one.
+    pub fn leaders_more(&self) -> usize {
+        match self {
+            LeaderFault::CancelledAt(_) | LeaderFault::PanicsAt(_) => 1,
+            LeaderFault::StalledAt(..) => 0,
+            LeaderFault::AlwaysPanicsAt(_) => 3,
+        }
     }
 }
 

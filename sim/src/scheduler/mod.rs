@@ -16,7 +16,7 @@ use crate::trace::{TraceLog, What};
 use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
 use installer::rt::{Event, Point};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -45,6 +45,8 @@ pub struct Scheduler {
     names: RefCell<BTreeMap<String, usize>>,
     /// What is still to happen to which task.
     faults: RefCell<BTreeMap<String, LeaderFault>>,
+    /// Which tasks get no turn any more once they have asked for their tarball.
+    unpolled: BTreeSet<String>,
     disk: Rc<ModelDisk>,
     mishaps: Mishaps,
     trace: TraceLog,
@@ -140,6 +142,7 @@ impl Scheduler {
     pub fn new(strategy: Box<dyn Strategy>, disk: Rc<ModelDisk>, scenario: Arc<Scenario>) -> Rc<Self> {
         let faults = scenario.leaders.iter().map(|(package, fault)| (format!("download {package}"), fault.clone()));
         let faults = RefCell::new(faults.collect());
+        let unpolled = scenario.unpolled_prefetches.iter().map(|package| format!("prefetch {package}")).collect();
         let scheduler = Rc::new(Scheduler {
             tasks: RefCell::default(),
             ready: Arc::default(),
@@ -155,6 +158,7 @@ impl Scheduler {
             requests: RefCell::default(),
             names: RefCell::default(),
             faults,
+            unpolled,
             disk,
             mishaps: Mishaps::new(scenario),
             trace: TraceLog::default(),
@@ -387,8 +391,17 @@ impl Scheduler {
     /// The fault that strikes the running task at this point, if any.
     fn fault_at(&self, task: &str, point: Point) -> Option<LeaderFault> {
         let mut faults = self.faults.borrow_mut();
+        let first = task.split('#').next().unwrap_or(task);
+        if let Some(fault @ LeaderFault::AlwaysPanicsAt(at)) = faults.get(first) {
+            return (at == point.label()).then(|| fault.clone());
+        }
         let strikes = faults.get(task).is_some_and(|fault| fault.point() == point.label());
         if strikes { faults.remove(task) } else { None }
+    }
+
+    /// Whether the running task gets no turn after this one: a prefetch that has just asked for its tarball.
+    fn is_unpolled(&self, task: &str, point: Point) -> bool {
+        point != Point::PrefetchStart && self.unpolled.contains(task)
     }
 }
 
@@ -429,12 +442,13 @@ impl World for Scheduler {
         self.trace.add(&name, What::At(point));
         let at = self.arrive(point);
         match self.fault_at(&name, point) {
-            Some(LeaderFault::PanicsAt(_)) => panic!("planted at {}", point.label()),
+            Some(LeaderFault::PanicsAt(_) | LeaderFault::AlwaysPanicsAt(_)) => panic!("planted at {}", point.label()),
             Some(LeaderFault::CancelledAt(_)) => {
                 self.with_current(|current| current.cancelled = true);
                 return Box::pin(std::future::pending());
             }
             Some(LeaderFault::StalledAt(_, ms)) => return Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
+            None if self.is_unpolled(&name, point) => return Box::pin(std::future::pending()),
             None => {}
         }
         let Some(delay_ms) = self.strategy.borrow_mut().hold(&at) else { return Box::pin(std::future::ready(())) };
