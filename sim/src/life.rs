@@ -3,9 +3,9 @@
 use crate::bugs::{Coordination, LostWakeup, Unsteady, unsteady};
 use crate::observation::Outcome;
 use crate::registry;
-use crate::run::{PROJECT_DIR, RunPlan, STORE_DIR};
+use crate::run::{RunPlan, STORE_DIR, project_dir};
 use crate::scenario::{Install, Scenario};
-use crate::scheduler::{MAIN, Scheduler};
+use crate::scheduler::{MAIN, Scheduler, own_name};
 use crate::threads;
 use crate::trace::TraceEntry;
 use installer::config::Settings;
@@ -13,8 +13,11 @@ use installer::install::{CoordinationMode, InstallError, InstallOptions, Install
 use installer::reporter::{ProgressEvent, Reporter};
 use installer::rt::simulated;
 use installer::tarball::MemCache;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,6 +39,8 @@ pub struct Life {
     pub returned_us: u64,
     /// Tasks that still ran some time later; connections that idle do not count.
     pub leftover_tasks: Vec<String>,
+    /// How the installs beside it ended, and when, in microseconds of virtual time.
+    pub beside: Vec<(Outcome, u64)>,
     /// What the user was told.
     pub progress: Vec<ProgressEvent>,
     /// Every event, in order.
@@ -46,27 +51,30 @@ pub struct Life {
 pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
     let entered = simulated::enter(scheduler.clone());
     let reporter = Arc::new(Recorder::default());
-    let ended: Rc<Mutex<Option<Outcome>>> = Rc::default();
-    let main = {
-        let options = options(&plan.prepared.scenario, plan.coordination);
-        let (ended, reporter, coordination) = (ended.clone(), reporter.clone(), plan.coordination);
-        async move {
+    let ended: Rc<RefCell<BTreeMap<usize, (Outcome, u64)>>> = Rc::default();
+    let main = |number| -> Pin<Box<dyn Future<Output = ()>>> {
+        let options = options(&plan.prepared.scenario, plan.coordination, number);
+        let reporter = if number == 0 { reporter.clone() } else { Arc::default() };
+        let (ended, coordination) = (ended.clone(), plan.coordination);
+        Box::pin(async move {
             let installed = AssertUnwindSafe(install(options, coordination, reporter));
             let outcome = match futures_util::FutureExt::catch_unwind(installed).await {
                 Ok(Ok(summary)) => Outcome::Installed(summary.residue),
                 Ok(Err(error)) => Outcome::Failed(render(&error)),
                 Err(panic) => Outcome::Panicked(threads::panic_text(&*panic)),
             };
-            *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-        }
+            ended.borrow_mut().insert(number, (outcome, crate::clock::now_us()));
+        })
     };
-    let in_time = tokio::time::timeout(HUNG_AFTER, scheduler.run(main)).await.is_ok();
-    let returned_us = crate::clock::now_us();
-    let ended = ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let outcome = match ended {
-        Some(outcome) if in_time => outcome,
-        _ => Outcome::Hung(scheduler.unfinished().into_iter().filter(|task| !is_connection(&task.task)).collect()),
-    };
+    let installs = plan.prepared.scenario.installs();
+    let in_time = tokio::time::timeout(HUNG_AFTER, scheduler.run((0..installs).map(main).collect())).await.is_ok();
+    let hung = || Outcome::Hung(scheduler.unfinished().into_iter().filter(|task| !is_connection(&task.task)).collect());
+    let mut outcomes = (0..installs).map(|number| {
+        let ended = ended.borrow_mut().remove(&number).filter(|_| in_time);
+        ended.unwrap_or_else(|| (hung(), crate::clock::now_us()))
+    });
+    let (outcome, returned_us) = outcomes.next().expect("there is always a first install");
+    let beside = outcomes.collect();
     // Who was killed does nothing more, and what its tasks do while they are dropped does not count.
     let until_killed = scheduler.is_dead().then(|| scheduler.trace().take());
     if in_time && until_killed.is_none() {
@@ -78,7 +86,7 @@ pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
     drop(entered);
 
     let trace = until_killed.unwrap_or_else(|| scheduler.trace().take());
-    Life { outcome, returned_us, leftover_tasks, progress: reporter.take(), trace }
+    Life { outcome, returned_us, leftover_tasks, beside, progress: reporter.take(), trace }
 }
 
 async fn install(
@@ -98,7 +106,7 @@ async fn install(
     }
 }
 
-fn options(scenario: &Scenario, coordination: Coordination) -> InstallOptions {
+fn options(scenario: &Scenario, coordination: Coordination, install: usize) -> InstallOptions {
     let registry = url(registry::URL);
     let mut settings = Settings::for_registry(registry, PathBuf::from(STORE_DIR));
     settings.network.network_concurrency = scenario.network_concurrency;
@@ -106,7 +114,7 @@ fn options(scenario: &Scenario, coordination: Coordination) -> InstallOptions {
     settings.network.fetch_retry_mintimeout = Duration::from_millis(100);
     settings.network.fetch_retry_maxtimeout = Duration::from_secs(60);
     settings.network.fetch_timeout = FETCH_TIMEOUT;
-    let mut options = InstallOptions::new(PathBuf::from(PROJECT_DIR), settings);
+    let mut options = InstallOptions::new(project_dir(install), settings);
     options.path = match scenario.install {
         Install::Fresh => InstallPath::Fresh,
         Install::Frozen => InstallPath::Frozen,
@@ -130,7 +138,7 @@ where
 
 /// hyper keeps a task per connection for as long as the connection may be used again.
 fn is_connection(task: &str) -> bool {
-    task.starts_with("connection")
+    own_name(task).starts_with("connection")
 }
 
 /// The error and its causes, one a line.

@@ -5,7 +5,7 @@ use crate::disk::Entry;
 use crate::registry::Get;
 use crate::scenario::{Scenario, VersionedName};
 use crate::schedule::Moment;
-use crate::scheduler::Blocked;
+use crate::scheduler::{Blocked, install_of};
 use crate::trace::{TraceEntry, What};
 use installer::install::Residue;
 use installer::reporter::ProgressEvent;
@@ -36,11 +36,24 @@ pub struct Observation {
     pub rows: Vec<CommittedRow>,
     /// The lockfile and node_modules: path → what is there.
     pub tree: BTreeMap<String, Entry>,
+    /// The installs beside this one. The trace and the requests are those of all together.
+    pub beside: Vec<Beside>,
     /// What they are after an undisturbed run, where that succeeds.
     pub expected_tree: Option<Arc<BTreeMap<String, Entry>>>,
     /// How the program ended before its time, where it did. The trace begins with that first life; everything else is the
     /// second one's, which went on from what was left.
     pub crash: Option<CrashSeen>,
+}
+
+/// An install on the same store, in a project of its own.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When, in microseconds of virtual time.
+    pub returned_us: u64,
+    /// Its lockfile and node_modules.
+    pub tree: BTreeMap<String, Entry>,
 }
 
 /// The program's end before its time.
@@ -88,10 +101,10 @@ impl Observation {
         self.packages_of(key).any(|of| of.to_string() == package)
     }
 
-    /// Every fact that a task told: its place in the trace, its entry, the fact.
+    /// Every fact that a task of this install told: its place in the trace, its entry, the fact.
     pub fn told(&self) -> impl Iterator<Item = (usize, &TraceEntry, &Event)> {
         self.trace.iter().enumerate().filter_map(|(at, entry)| match &entry.what {
-            What::Told(event) => Some((at, entry, event)),
+            What::Told(event) if install_of(&entry.task) == 0 => Some((at, entry, event)),
             _ => None,
         })
     }

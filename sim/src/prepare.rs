@@ -6,14 +6,13 @@ use crate::bugs::Coordination;
 use crate::disk::{Entry, Image, ModelDisk};
 use crate::observation::Outcome;
 use crate::registry::{Published, publish};
-use crate::run::{PROJECT_DIR, Run, RunPlan, run};
+use crate::run::{Run, RunPlan, project_dir, run};
 use crate::scenario::{Install, Scenario, ScenarioError, Store};
 use crate::strategy::{Fifo, Trial};
 use installer::lockfile;
 use installer::rt::simulated::Disk;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A scenario that is ready to run.
@@ -52,7 +51,7 @@ pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
     if scenario.install == Install::Frozen {
         lockfile = install_plainly(&scenario, &published, &Image::default(), everything)?.1;
     }
-    let disk = project_on(&disk, everything, lockfile.as_deref());
+    let disk = projects_on(&disk, scenario.installs(), everything, lockfile.as_deref());
     let untried = Prepared { scenario, published, image: disk, trial: Trial::default(), expected_tree: None };
     let plan = RunPlan::new(Arc::new(untried.clone()), Coordination::Shared);
     let Run { trial, observation, .. } = run(plan, || Box::new(Fifo));
@@ -60,14 +59,20 @@ pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
     Ok(Arc::new(Prepared { trial, expected_tree, ..untried }))
 }
 
-/// A disk whose project is as new: package.json, perhaps a lockfile, and no node_modules.
-fn project_on(image: &Image, dependencies: &BTreeMap<String, String>, lockfile: Option<&[u8]>) -> Image {
+/// A disk whose projects are as new: package.json, perhaps a lockfile, and no node_modules.
+fn projects_on(
+    image: &Image,
+    projects: usize,
+    dependencies: &BTreeMap<String, String>,
+    lockfile: Option<&[u8]>,
+) -> Image {
     let disk = ModelDisk::new(image);
-    let dir = Path::new(PROJECT_DIR);
-    let _ = disk.remove_dir_all(dir);
-    disk.put(&dir.join("package.json"), json!({ "dependencies": dependencies }).to_string().as_bytes());
-    if let Some(lockfile) = lockfile {
-        disk.put(&dir.join(lockfile::FILE_NAME), lockfile);
+    for dir in (0..projects).map(project_dir) {
+        let _ = disk.remove_dir_all(&dir);
+        disk.put(&dir.join("package.json"), json!({ "dependencies": dependencies }).to_string().as_bytes());
+        if let Some(lockfile) = lockfile {
+            disk.put(&dir.join(lockfile::FILE_NAME), lockfile);
+        }
     }
     disk.image()
 }
@@ -85,17 +90,18 @@ fn install_plainly(
     plain.network = Default::default();
     plain.leaders.clear();
     plain.unpolled_prefetches.clear();
+    plain.beside = 0;
     let prepared = Prepared {
         scenario: Arc::new(plain),
         published: published.clone(),
-        image: project_on(image, dependencies, None),
+        image: projects_on(image, 1, dependencies, None),
         trial: Trial::default(),
         expected_tree: None,
     };
     let plan = RunPlan { keeps_disk: true, ..RunPlan::new(Arc::new(prepared), Coordination::Shared) };
     let run = run(plan, || Box::new(Fifo));
     if let (Outcome::Installed(_), Some(image)) = (&run.observation.outcome, run.image) {
-        let lockfile = ModelDisk::new(&image).read(&PathBuf::from(PROJECT_DIR).join(lockfile::FILE_NAME)).ok();
+        let lockfile = ModelDisk::new(&image).read(&project_dir(0).join(lockfile::FILE_NAME)).ok();
         return Ok((image, lockfile));
     }
     let message = format!("its packages cannot be installed: {:?}", run.observation.outcome);

@@ -6,7 +6,7 @@ use crate::bugs::Coordination;
 use crate::committed::committed_rows;
 use crate::disk::{Image, ModelDisk};
 use crate::life::live;
-use crate::observation::{CrashSeen, Observation};
+use crate::observation::{Beside, CrashSeen, Observation};
 use crate::prepare::Prepared;
 use crate::registry::{self, GetLog};
 use crate::scenario::Scenario;
@@ -19,13 +19,15 @@ use installer::rt::TEMPORARY_PREFIX;
 use installer::store::StoreDir;
 use installer::virtual_store::boot_note;
 use madsim::runtime::Runtime;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Where the project is on the model disk.
-pub const PROJECT_DIR: &str = "/project";
+/// Where an install's project is on the model disk.
+pub fn project_dir(install: usize) -> PathBuf {
+    PathBuf::from(if install == 0 { "/project".to_owned() } else { format!("/project-{}", install + 1) })
+}
 
 /// Where the store is on the model disk.
 pub const STORE_DIR: &str = "/store";
@@ -163,10 +165,18 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
     let digest = trace::digest(&life.trace);
     let mut leftover_files = store_temporaries(&disk);
     leftover_files.retain(|file| !stale.contains(file));
-    let mut tree = disk.tree(Path::new(PROJECT_DIR));
-    leftover_files.extend(tree.keys().filter(|path| path.contains(TEMPORARY_PREFIX)).cloned());
-    // It says when the tree was made.
-    tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME));
+    let mut tree_of = |install| {
+        let mut tree = disk.tree(&project_dir(install));
+        leftover_files.extend(tree.keys().filter(|path| path.contains(TEMPORARY_PREFIX)).cloned());
+        // It says when the tree was made.
+        tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME));
+        tree
+    };
+    let tree = tree_of(0);
+    let beside = life.beside.into_iter().zip(1..);
+    let beside = beside
+        .map(|((outcome, returned_us), install)| Beside { outcome, returned_us, tree: tree_of(install) })
+        .collect();
     let observation = Observation {
         scenario: plan.prepared.scenario.clone(),
         gets: gets.snapshot().split_off(gets_before),
@@ -176,6 +186,7 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
         returned_us: life.returned_us,
         leftover_tasks: life.leftover_tasks,
         leftover_files,
+        beside,
         rows: committed_rows(&disk, &plan.prepared.published),
         tree,
         expected_tree: plan.prepared.expected_tree.clone(),

@@ -19,11 +19,9 @@ const QUEUE_ROWS_MAX: usize = 4096;
 /// How many rows one transaction takes.
 const BATCH_ROWS_MAX: usize = 256;
 
-/// How often a batch is tried while another process holds the database, with SQLite's own wait inside each try.
-pub const BUSY_TRIES_MAX: u32 = 4;
-
-/// How long to wait before the second try; twice as long before each further one.
-const BUSY_PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait before each further try at a database that another process holds. SQLite's own wait is inside each try.
+pub const BUSY_PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(200)];
 
 /// Settings of a writer.
 #[derive(Debug, Clone, Copy, Default)]
@@ -131,9 +129,8 @@ async fn commit(
     mut index: Option<WritableIndex>,
     batch: Arc<Vec<Row>>,
 ) -> (Option<WritableIndex>, Result<(), IndexError>) {
-    let mut tries = 0;
+    let mut pauses = BUSY_PAUSES.into_iter();
     loop {
-        tries += 1;
         let (store, batch) = (store.clone(), batch.clone());
         let committed;
         (index, committed) = rt::blocking("commit index rows", move || {
@@ -145,11 +142,10 @@ async fn commit(
             (Some(index), committed)
         })
         .await;
-        match committed {
-            Err(error) if error.is_busy() && tries < BUSY_TRIES_MAX => {
-                rt::sleep(BUSY_PAUSE * 2_u32.pow(tries - 1)).await;
-            }
-            committed => return (index, committed),
+        let busy = committed.as_ref().is_err_and(IndexError::is_busy);
+        match pauses.next().filter(|_| busy) {
+            Some(pause) => rt::sleep(pause).await,
+            None => return (index, committed),
         }
     }
 }

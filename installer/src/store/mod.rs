@@ -10,5 +10,5 @@ mod prefetch_cas_paths;
 
 pub use cafs::{PackageFiles, StoreDir, StoredFile};
 pub use index::{IndexError, PackageRow, RowKey, StoreIndex};
-pub use index_writer::{BUSY_TRIES_MAX, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};
+pub use index_writer::{BUSY_PAUSES, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};
 pub use prefetch_cas_paths::prefetch_cas_paths;

@@ -34,7 +34,7 @@ impl Oracle for RetryBudget {
                 let sentence = format!("{leaders} tasks set out to download {package}; {ladders} is the most");
                 return Err(Violation::of(package, sentence));
             }
-            let allowed = ladders * attempts_max;
+            let allowed = ladders * attempts_max * scenario.installs();
             if gets.len() > allowed {
                 let (path, times) = (&gets[0].path, gets.len());
                 let sentence = format!(

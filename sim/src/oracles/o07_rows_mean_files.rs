@@ -5,7 +5,7 @@ use crate::committed::CommittedRow;
 use crate::observation::{CrashSeen, Observation};
 use crate::scenario::{Crash, DiskFaults};
 use installer::reporter::ProgressEvent;
-use installer::store::BUSY_TRIES_MAX;
+use installer::store::BUSY_PAUSES;
 use std::collections::BTreeSet;
 
 /// See the module.
@@ -48,8 +48,9 @@ fn arrived(run: &Observation) -> Result<(), Violation> {
     }
     if run.progress.iter().any(told) {
         let index = &run.scenario.index;
-        let refused =
-            index.read_only || index.busy_times >= BUSY_TRIES_MAX || run.scenario.disk != DiskFaults::default();
+        let refused = index.read_only
+            || index.busy_times as usize > BUSY_PAUSES.len()
+            || run.scenario.disk != DiskFaults::default();
         return if refused {
             Ok(())
         } else {
@@ -116,7 +117,7 @@ mod tests {
         assert!(check(&RowsMeanFiles, &run).unwrap_err().sentence.contains("nobody was told"));
         run.progress.push(ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", message: String::new() });
         assert!(check(&RowsMeanFiles, &run).unwrap_err().sentence.contains("would have taken"));
-        run.scenario = scenario(json!({ "index": { "busy_times": BUSY_TRIES_MAX } }));
+        run.scenario = scenario(json!({ "index": { "busy_times": BUSY_PAUSES.len() + 1 } }));
         assert!(check(&RowsMeanFiles, &run).is_ok());
     }
 

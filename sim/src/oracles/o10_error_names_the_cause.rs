@@ -20,24 +20,29 @@ impl Oracle for ErrorNamesTheCause {
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
         tried_itself(run)?;
-        match (&run.scenario.expect, &run.outcome) {
-            (Expectation::Success, Outcome::Failed(error)) => Err(Violation::new(format!(
-                "the install failed, which nothing in the scenario excuses: {}",
-                error.replace('\n', ": ")
-            ))),
-            (Expectation::Failure(_), Outcome::Installed(_)) => {
-                Err(Violation::new("the install succeeded although it cannot"))
-            }
-            (Expectation::Failure(words) | Expectation::SuccessOrFailure(words), Outcome::Failed(error)) => {
-                match words.iter().find(|word| !error.contains(*word)) {
-                    None => Ok(()),
-                    Some(word) => {
-                        Err(Violation::new(format!("the error does not say {word:?}: {}", error.replace('\n', ": "))))
-                    }
+        let outcomes = [&run.outcome].into_iter().chain(run.beside.iter().map(|beside| &beside.outcome));
+        outcomes.into_iter().try_for_each(|outcome| as_expected(run, outcome))
+    }
+}
+
+fn as_expected(run: &Observation, outcome: &Outcome) -> Result<(), Violation> {
+    match (&run.scenario.expect, outcome) {
+        (Expectation::Success, Outcome::Failed(error)) => Err(Violation::new(format!(
+            "the install failed, which nothing in the scenario excuses: {}",
+            error.replace('\n', ": ")
+        ))),
+        (Expectation::Failure(_), Outcome::Installed(_)) => {
+            Err(Violation::new("the install succeeded although it cannot"))
+        }
+        (Expectation::Failure(words) | Expectation::SuccessOrFailure(words), Outcome::Failed(error)) => {
+            match words.iter().find(|word| !error.contains(*word)) {
+                None => Ok(()),
+                Some(word) => {
+                    Err(Violation::new(format!("the error does not say {word:?}: {}", error.replace('\n', ": "))))
                 }
             }
-            (_, Outcome::Installed(_) | Outcome::Hung(_) | Outcome::Panicked(_)) => Ok(()),
         }
+        (_, Outcome::Installed(_) | Outcome::Hung(_) | Outcome::Panicked(_)) => Ok(()),
     }
 }
 
@@ -74,6 +79,7 @@ fn tried_itself(run: &Observation) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Beside;
     use crate::oracles::testing::{check, good_run, scenario};
     use serde_json::json;
 
@@ -87,6 +93,14 @@ mod tests {
         assert!(check(&ErrorNamesTheCause, &run).is_ok());
         run.outcome = Outcome::Failed("something went wrong".to_owned());
         assert!(check(&ErrorNamesTheCause, &run).is_err());
+    }
+
+    #[test]
+    fn an_install_beside_it_counts_too() {
+        let mut run = good_run();
+        let outcome = Outcome::Failed("a file is gone".to_owned());
+        run.beside = vec![Beside { outcome, returned_us: 0, tree: run.tree.clone() }];
+        assert!(check(&ErrorNamesTheCause, &run).unwrap_err().sentence.contains("a file is gone"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! O11: the lockfile and node_modules are a function of the input alone: the same under every schedule.
 
 use super::{Oracle, Violation};
-use crate::observation::Observation;
+use crate::observation::{Observation, Outcome};
 use std::collections::BTreeSet;
 
 /// See the module.
@@ -17,14 +17,14 @@ impl Oracle for SameResult {
     }
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
-        let Some(expected) = run.expected_tree.as_deref().filter(|expected| run.installed() && **expected != run.tree)
-        else {
-            return Ok(());
-        };
-        let paths: BTreeSet<_> = expected.keys().chain(run.tree.keys()).collect();
-        let differs = paths.into_iter().find(|path| expected.get(*path) != run.tree.get(*path));
+        let Some(expected) = run.expected_tree.as_deref().filter(|_| run.installed()) else { return Ok(()) };
+        let beside = run.beside.iter().filter(|beside| matches!(beside.outcome, Outcome::Installed(_)));
+        let mut trees = [&run.tree].into_iter().chain(beside.map(|beside| &beside.tree));
+        let Some(tree) = trees.find(|tree| *tree != expected) else { return Ok(()) };
+        let paths: BTreeSet<_> = expected.keys().chain(tree.keys()).collect();
+        let differs = paths.into_iter().find(|path| expected.get(*path) != tree.get(*path));
         let path = differs.expect("trees that are not equal differ somewhere");
-        let how = match (expected.get(path), run.tree.get(path)) {
+        let how = match (expected.get(path), tree.get(path)) {
             (None, _) => "is there under this schedule only",
             (_, None) => "is missing under this schedule",
             _ => "differs from what other schedules give",
@@ -37,6 +37,7 @@ impl Oracle for SameResult {
 mod tests {
     use super::*;
     use crate::disk::Entry;
+    use crate::observation::Beside;
     use crate::oracles::testing::{check, good_run};
     use std::sync::Arc;
 
@@ -50,5 +51,15 @@ mod tests {
         assert!(check(&SameResult, &run).unwrap_err().sentence.contains("pnpm-lock.yaml differs"));
         run.tree.clear();
         assert!(check(&SameResult, &run).unwrap_err().sentence.contains("is missing"));
+    }
+
+    #[test]
+    fn the_tree_of_an_install_beside_it_counts_too() {
+        let mut run = good_run();
+        run.expected_tree = Some(Arc::default());
+        run.beside = vec![Beside { outcome: run.outcome.clone(), returned_us: 0, tree: run.tree.clone() }];
+        assert!(check(&SameResult, &run).is_ok());
+        run.beside[0].tree.insert("pnpm-lock.yaml".to_owned(), Entry::File(Arc::default()));
+        assert!(check(&SameResult, &run).unwrap_err().sentence.contains("pnpm-lock.yaml is there"));
     }
 }

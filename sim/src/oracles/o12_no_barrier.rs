@@ -5,6 +5,8 @@
 
 use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
+use crate::scenario::Store;
+use crate::trace::{TraceEntry, What};
 use installer::lockfile::package_key;
 use installer::rt::Event;
 use std::collections::BTreeMap;
@@ -27,6 +29,7 @@ impl Oracle for NoBarrier {
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
         waits_for_its_own(run)?;
+        takes_the_warm_pass(run)?;
         fails_at_once(run)?;
         appears_in_time(run)
     }
@@ -46,6 +49,18 @@ fn waits_for_its_own(run: &Observation) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+/// Where everything is in the store, no package gets a task of the cold batch.
+fn takes_the_warm_pass(run: &Observation) -> Result<(), Violation> {
+    let warm = run.scenario.store == Store::Warm && run.crash.is_none();
+    let is_cold = |entry: &&TraceEntry| matches!(entry.what, What::Spawned) && entry.task.starts_with("cold ");
+    match run.trace.iter().filter(|_| warm).find(is_cold) {
+        None => Ok(()),
+        Some(entry) => {
+            Err(Violation::new(format!("everything is in the store, and yet there is a task {}", entry.task)))
+        }
+    }
 }
 
 /// A package that cannot be had ends the install: the others are not waited for.
@@ -91,8 +106,8 @@ fn appears_in_time(run: &Observation) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracles::testing::{check, good_run};
-    use crate::trace::{TraceEntry, What};
+    use crate::oracles::testing::{check, good_run, scenario};
+    use serde_json::json;
 
     fn told(at_us: u64, task: &str, event: Event) -> TraceEntry {
         TraceEntry { at_us, task: task.into(), what: What::Told(event) }
@@ -106,6 +121,15 @@ mod tests {
         assert!(check(&NoBarrier, &run).is_ok());
         run.trace = vec![told(0, "cold b@1.0.0", Event::Wait { key })];
         assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("not its own"));
+    }
+
+    #[test]
+    fn a_warm_package_in_the_cold_batch_is_noticed() {
+        let mut run = good_run();
+        run.trace = vec![TraceEntry { at_us: 0, task: "cold a@1.0.0".into(), what: What::Spawned }];
+        assert!(check(&NoBarrier, &run).is_ok());
+        run.scenario = scenario(json!({ "store": "warm" }));
+        assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("there is a task cold a@1.0.0"));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub fn good_run() -> Observation {
         leftover_tasks: Vec::new(),
         leftover_files: Vec::new(),
         tree: Default::default(),
+        beside: Vec::new(),
         expected_tree: None,
         rows: vec![CommittedRow { package: Some(VersionedName(PackageId::new("a", "1.0.0"))), problem: None }],
         crash: None,

@@ -31,11 +31,11 @@ pub fn publish(scenario: &Scenario) -> Published {
         let tarball = tarball(id, package);
         let path = package.tarball.clone().unwrap_or_else(|| tarball_path(id));
         let mut version = manifest(id, package);
-        let digest = base64::engine::general_purpose::STANDARD.encode(Sha512::digest(&tarball));
-        let integrity = format!("sha512-{digest}");
-        version["dist"] =
-            json!({ "tarball": format!("{URL}{}", path.trim_start_matches('/')), "integrity": integrity });
-        published.integrities.insert(integrity, id.clone());
+        let url = format!("{URL}{}", path.trim_start_matches('/'));
+        let (own, other) = (integrity(&tarball), package.integrity_of.as_ref());
+        let promised = other.and_then(|other| Some(integrity(&self::tarball(other, scenario.packages.get(other)?))));
+        version["dist"] = json!({ "tarball": url, "integrity": promised.as_ref().unwrap_or(&own) });
+        published.integrities.insert(own, id.clone());
         versions.entry(&id.0.name).or_default().insert(&id.0.version, version);
         published.tarballs.entry(path).or_insert((id.clone(), tarball));
     }
@@ -45,6 +45,10 @@ pub fn publish(scenario: &Scenario) -> Published {
         published.packuments.insert(format!("/{name}"), Bytes::from(packument.to_string()));
     }
     published
+}
+
+fn integrity(tarball: &[u8]) -> String {
+    format!("sha512-{}", base64::engine::general_purpose::STANDARD.encode(Sha512::digest(tarball)))
 }
 
 fn tarball_path(id: &VersionedName) -> String {

@@ -64,6 +64,9 @@ pub struct Scenario {
     /// What goes wrong with the disk.
     #[serde(default, skip_serializing_if = "is_default")]
     pub disk: DiskFaults,
+    /// How many more installs of the same begin at the same moment on the same store, each in a project of its own. Seven at the most.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub beside: u8,
     /// How the install ends before its time, once. A second one goes on from what is left: that one is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<Crash>,
@@ -80,6 +83,9 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub without_oracles: BTreeMap<String, String>,
 }
+
+/// How many installs there may be beside the one that is judged first.
+const BESIDE_MAX: u8 = 7;
 
 /// One version of a package.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -100,6 +106,9 @@ pub struct Package {
     /// there is the tarball of the first package that names it, whatever integrity the others promise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tarball: Option<String>,
+    /// Another package: this one is promised with that one's integrity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integrity_of: Option<VersionedName>,
     /// What the bytes of that file are drawn from, where not from its name: packages with the same word and the same size have
     /// the same file.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -319,6 +328,11 @@ impl Scenario {
         })
     }
 
+    /// How many installs there are.
+    pub fn installs(&self) -> usize {
+        1 + usize::from(self.beside)
+    }
+
     /// The JSON Schema of scenario files.
     pub fn schema() -> Value {
         schemars::schema_for!(Scenario).to_value()
@@ -339,10 +353,18 @@ impl Scenario {
     /// Whether its parts fit together: every package that is named exists, every oracle and point too.
     fn check(&self) -> Result<(), ScenarioError> {
         let inconsistent = |message| Err(ScenarioError::Inconsistent { name: self.name.clone(), message });
-        for named in self.network.tarballs.keys().chain(self.leaders.keys()) {
+        let others = self.packages.values().filter_map(|package| package.integrity_of.as_ref());
+        let named = self.network.tarballs.keys().chain(self.leaders.keys()).chain(&self.unpolled_prefetches);
+        for named in named.chain(others) {
             if !self.packages.contains_key(named) {
                 return inconsistent(format!("{named} is not among the packages"));
             }
+        }
+        if self.beside > BESIDE_MAX {
+            return inconsistent(format!("at most {BESIDE_MAX} installs can be beside it"));
+        }
+        if self.beside > 0 && self.crash.is_some() {
+            return inconsistent("an install that ends before its time has none beside it".to_owned());
         }
         for fault in self.leaders.values() {
             let point = fault.point();

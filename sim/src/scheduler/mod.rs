@@ -5,8 +5,12 @@
 //! nothing can go on, the scheduler knows every blocked task by name and by the last point it came to.
 
 mod mishaps;
+mod names;
+
+pub use self::names::{MAIN, install_of, own_name};
 
 use self::mishaps::Mishaps;
+use self::names::{TaskNames, owned};
 use crate::disk::{ModelDisk, Watch};
 use crate::edit::Edit;
 use crate::scenario::{LeaderFault, Scenario};
@@ -24,9 +28,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-/// The main task's name.
-pub const MAIN: &str = "install";
-
 /// One run's tasks, disk and record.
 pub struct Scheduler {
     tasks: RefCell<BTreeMap<usize, Task>>,
@@ -42,7 +43,7 @@ pub struct Scheduler {
     reordered: Cell<bool>,
     /// Path → how often it was asked for.
     requests: RefCell<BTreeMap<String, u32>>,
-    names: RefCell<BTreeMap<String, usize>>,
+    names: TaskNames,
     /// What is still to happen to which task.
     faults: RefCell<BTreeMap<String, LeaderFault>>,
     /// Which tasks get no turn any more once they have asked for their tarball.
@@ -156,7 +157,7 @@ impl Scheduler {
             turns: RefCell::default(),
             reordered: Cell::new(false),
             requests: RefCell::default(),
-            names: RefCell::default(),
+            names: TaskNames::default(),
             faults,
             unpolled,
             disk,
@@ -258,10 +259,12 @@ impl Scheduler {
         self.tasks.borrow().values().map(blocked).collect()
     }
 
-    /// Runs `main` and every task that it spawns, until `main` ends. Call it from one madsim task.
-    pub async fn run(self: &Rc<Self>, main: impl Future<Output = ()> + 'static) {
-        let main = self.add(MAIN.to_owned(), Box::pin(main));
-        self.drive(|this| this.is_dead() || !this.tasks.borrow().contains_key(&main)).await;
+    /// Runs each install's main task and every task that it spawns, until they have ended. Call it from one madsim task.
+    pub async fn run(self: &Rc<Self>, mains: Vec<Pin<Box<dyn Future<Output = ()>>>>) {
+        let add = |(install, main)| self.add(owned(install, MAIN.to_owned()), main);
+        let mains: Vec<_> = mains.into_iter().enumerate().map(add).collect();
+        let is_over = |tasks: &BTreeMap<_, _>| !mains.iter().any(|main| tasks.contains_key(main));
+        self.drive(|this| this.is_dead() || is_over(&this.tasks.borrow())).await;
     }
 
     /// Lets the tasks that are left go on for so long.
@@ -346,21 +349,15 @@ impl Scheduler {
     fn add(&self, name: String, body: Pin<Box<dyn Future<Output = ()>>>) -> usize {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
-        let name: Arc<str> = self.distinct(name).into();
+        // What an install's task spawns is that install's.
+        let install = self.current.borrow().as_ref().map_or(0, |current| install_of(&current.place.name));
+        let name: Arc<str> = self.names.distinct(owned(install, name)).into();
         let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
         self.trace.add(&name, What::Spawned);
         let place = Place { name, last_point: None, visits: BTreeMap::new(), turns: 0, waits_for: None };
         self.tasks.borrow_mut().insert(id, Task { body, waker, place });
         self.ready.wake(id);
         id
-    }
-
-    /// The second task of one name gets a `#2`.
-    fn distinct(&self, name: String) -> String {
-        let mut names = self.names.borrow_mut();
-        let count = names.entry(name.clone()).or_default();
-        *count += 1;
-        if *count == 1 { name } else { format!("{name}#{count}") }
     }
 
     fn current_name(&self) -> Arc<str> {
