@@ -33,7 +33,7 @@ pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
         return here(cli, args, &wanted);
     }
     let program = planted::build(&all)?;
-    let bar = progress_bar(wanted.len() as u64);
+    let bar = progress_bar(wanted.len() as u64, "bugs");
     let mut rows = Vec::new();
     for bug in &wanted {
         bar.set_message(bug.name.clone());

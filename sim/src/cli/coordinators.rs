@@ -1,6 +1,7 @@
 //! `cargo sim coordinators`.
 
 use super::args::{CALLERS, Cli, CoordinatorsArgs};
+use super::explore::spinner;
 use super::{EXIT_FAILED, InputError};
 use crate::coordinators::{CONTENDERS, markdown, table};
 use crate::exhaust::Enumeration;
@@ -13,7 +14,9 @@ pub(super) fn coordinators(cli: &Cli, args: &CoordinatorsArgs) -> Result<ExitCod
         let names = CONTENDERS.map(|one| one.name).join(", ");
         return Err(InputError::NoSuchContender { name: name.clone(), names });
     }
+    let spinner = spinner("every schedule of each, with each fault");
     let all: Vec<_> = wanted.into_iter().map(|one| one.guarantees(usize::from(CALLERS), cli.jobs())).collect();
+    spinner.finish_and_clear();
     if let Some(page) = &args.check {
         let text =
             std::fs::read_to_string(page).map_err(|source| InputError::Unreadable { path: page.clone(), source })?;

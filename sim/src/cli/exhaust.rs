@@ -1,6 +1,7 @@
 //! `cargo sim exhaust`.
 
 use super::args::{Cli, ExhaustArgs};
+use super::explore::spinner;
 use super::{InputError, exit_code};
 use crate::exhaust::{Enumeration, Exhausted, enumerate};
 use crate::report::Verdict;
@@ -8,7 +9,10 @@ use std::process::ExitCode;
 
 pub(super) fn all(cli: &Cli, args: &ExhaustArgs) -> Result<ExitCode, InputError> {
     let ExhaustArgs { callers, coordination } = args;
-    let Some(all) = enumerate(*coordination, usize::from(*callers), cli.jobs()) else {
+    let spinner = spinner("every schedule, with each fault");
+    let all = enumerate(*coordination, usize::from(*callers), cli.jobs());
+    spinner.finish_and_clear();
+    let Some(all) = all else {
         return Err(InputError::NotACoordinator { name: coordination.label() });
     };
     for Enumeration { fault, found } in &all {

@@ -60,7 +60,8 @@ pub(super) fn scenarios(cli: &Cli, unrun: Verdict, leave: &Leave) -> Result<Expl
     let scenarios = all_scenarios()?;
     let runs = |scenario_runs: u64| scenario_runs * cli.explore.times;
     let own = |scenario_runs| cli.shard().seeds(runs(scenario_runs));
-    let bar = progress_bar(scenarios.iter().map(|scenario| own(scenario.runs)).map(|own| own.end - own.start).sum());
+    let bar =
+        progress_bar(scenarios.iter().map(|scenario| own(scenario.runs)).map(|own| own.end - own.start).sum(), "runs");
     let mut explored = Explored { report: Report::default(), result: ShardResult::new(cli.shard()) };
     for scenario in scenarios {
         bar.set_message(scenario.name.clone());
@@ -102,7 +103,7 @@ pub(super) fn one(cli: &Cli, args: &RunArgs) -> Result<ExitCode, InputError> {
         seeds,
         jobs: cli.jobs(),
     };
-    let bar = progress_bar(plan.seeds.end - plan.seeds.start);
+    let bar = progress_bar(plan.seeds.end - plan.seeds.start, "runs");
     let exploration = explore(&plan, &|| bar.inc(1));
     bar.finish_and_clear();
     let mut result = ShardResult::new(cli.shard());
@@ -128,10 +129,18 @@ pub(super) fn print_report(report: &Report) {
     }
 }
 
-pub(super) fn progress_bar(runs: u64) -> ProgressBar {
+/// So many `things`, done one after the other.
+pub(super) fn progress_bar(count: u64, things: &str) -> ProgressBar {
     // Hidden by itself where stderr is no terminal.
-    let bar = ProgressBar::new(runs);
-    let template = "{bar:30} {pos}/{len} runs  {msg}";
-    bar.set_style(ProgressStyle::with_template(template).expect("a fixed template").progress_chars("=> "));
+    let bar = ProgressBar::new(count);
+    let template = format!("{{bar:30}} {{pos}}/{{len}} {things}  {{msg}}");
+    bar.set_style(ProgressStyle::with_template(&template).expect("a fixed template").progress_chars("=> "));
     bar
+}
+
+/// Work whose end is not known, and what it is.
+pub(super) fn spinner(what: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }

@@ -1,7 +1,7 @@
 //! `cargo sim gate` and `cargo sim merge`: one report, in every form that a CI reads.
 
 use super::args::{CALLERS, Cli, GateArgs, MergeArgs, Outputs};
-use super::explore::{print_report, scenarios};
+use super::explore::{print_report, scenarios, spinner};
 use super::scenario_files::regressions;
 use super::{InputError, exit_code, replay, write};
 use crate::bugs::Coordination;
@@ -25,7 +25,9 @@ pub(super) fn gate(cli: &Cli, args: &GateArgs) -> Result<ExitCode, InputError> {
         for path in regressions()? {
             explored.add_row(replay::regression(&path)?);
         }
+        let spinner = spinner("exhaust: every schedule of a small world");
         let all = enumerate(Coordination::Shared, usize::from(CALLERS), cli.jobs());
+        spinner.finish_and_clear();
         explored.add_row(ScenarioReport::exhausted(&all.expect("the installer's own is a coordinator")));
         explored.report.seconds += started.elapsed().as_secs_f64();
     }
