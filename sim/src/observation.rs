@@ -109,6 +109,12 @@ impl Observation {
         })
     }
 
+    /// Every time that a task of this install sets out to download a package's tarball: its place in the trace, its entry.
+    pub fn leads_of(&self, package: &str) -> impl Iterator<Item = (usize, &TraceEntry)> {
+        let leads = move |event: &Event| matches!(event, Event::Lead { key } if self.is_of(key, package));
+        self.told().filter(move |(.., event)| leads(event)).map(|(at, entry, _)| (at, entry))
+    }
+
     /// When the packages were last parted into warm and cold ones, in microseconds of virtual time.
     pub fn partition_us(&self) -> Option<u64> {
         self.told()

@@ -24,7 +24,7 @@ use dashmap::mapref::entry::Entry;
 use tokio::sync::Notify;
 
 /// How many leaders of one key a waiter sees go away without a result before it gives up.
-const LOST_LEADERS_MAX: u32 = 3;
+pub const LOST_LEADERS_MAX: u32 = 3;
 
 /// What a caller is told who comes after the end of the install.
 const OVER: &str = "the install is over";

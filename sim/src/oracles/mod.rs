@@ -20,6 +20,10 @@ pub(crate) mod testing;
 
 use crate::observation::Observation;
 
+/// How late something may be that nothing but the schedule delays: more than every delay at interleaving points on its way
+/// together.
+const SLACK_US: u64 = 1_500_000;
+
 /// Something that must hold of every run.
 pub trait Oracle: Sync {
     /// `O1`

@@ -5,7 +5,6 @@
 use super::{Oracle, Violation};
 use crate::observation::Observation;
 use crate::scenario::{Install, LeaderFault};
-use installer::rt::Event;
 
 /// See the module.
 pub struct RetryBudget;
@@ -26,9 +25,7 @@ impl Oracle for RetryBudget {
         for (package, gets) in run.tarball_gets() {
             let more = scenario.leaders.get(package).map_or(0, LeaderFault::leaders_more);
             let ladders = 1 + usize::from(prefetches) + more;
-            let name = package.to_string();
-            let leads = |event: &Event| matches!(event, Event::Lead { key } if run.is_of(key, &name));
-            let leaders = run.told().filter(|(.., event)| leads(event)).count();
+            let leaders = run.leads_of(&package.to_string()).count();
             // A crashed run has the leaders of two lives.
             if run.crash.is_none() && leaders > ladders {
                 let sentence = format!("{leaders} tasks set out to download {package}; {ladders} is the most");
@@ -50,17 +47,14 @@ impl Oracle for RetryBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracles::testing::{check, get, good_run};
-    use crate::trace::{TraceEntry, What};
+    use crate::oracles::testing::{check, get, good_run, lead};
 
     #[test]
     fn a_leader_too_many_is_noticed() {
         let mut run = good_run();
-        let lead = || Event::Lead { key: "http://r/a/-/a-1.0.0.tgz#x".to_owned() };
-        let entry = || TraceEntry { at_us: 0, task: "download a@1.0.0".into(), what: What::Told(lead()) };
-        run.trace = vec![entry(), entry()];
+        run.trace = vec![lead(), lead()];
         assert!(check(&RetryBudget, &run).is_ok());
-        run.trace.push(entry());
+        run.trace.push(lead());
         assert!(check(&RetryBudget, &run).unwrap_err().sentence.contains("3 tasks set out"));
     }
 

@@ -1,14 +1,9 @@
 //! O8: never more requests in flight than permits, every permit comes back, none is idle while a download needs one, and packuments
 //! and tarballs take turns.
 
-use super::{Oracle, Violation};
+use super::{Oracle, SLACK_US, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::registry::Get;
-use installer::rt::Event;
-
-/// How long a download may take until it stands in the queue for a permit: more than every delay at interleaving points on its
-/// way together.
-const SLACK_US: u64 = 1_500_000;
 
 /// See the module.
 pub struct PermitsComeBack;
@@ -69,9 +64,7 @@ fn nobody_starves(run: &Observation, in_flight: &[(u64, isize)]) -> Result<(), V
     }
     let limit = run.scenario.network_concurrency;
     for (package, gets) in run.tarball_gets() {
-        let name = package.to_string();
-        let leads = |event: &Event| matches!(event, Event::Lead { key } if run.is_of(key, &name));
-        let Some((_, led, _)) = run.told().find(|(.., event)| leads(event)) else { continue };
+        let Some((_, led)) = run.leads_of(&package.to_string()).next() else { continue };
         let (led_us, first_us) = (led.at_us, gets[0].started_us);
         let idle_ms = idle_us(in_flight, limit, led_us, first_us) / 1000;
         if idle_ms > SLACK_US / 1000 {
@@ -104,8 +97,7 @@ fn idle_us(in_flight: &[(u64, isize)], limit: usize, from_us: u64, to_us: u64) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracles::testing::{check, get, good_run, scenario};
-    use crate::trace::{TraceEntry, What};
+    use crate::oracles::testing::{check, get, good_run, lead, scenario};
     use installer::install::Residue;
     use serde_json::json;
 
@@ -123,9 +115,7 @@ mod tests {
     fn run_with_one_permit() -> Observation {
         let mut run = good_run();
         run.scenario = scenario(json!({ "network_concurrency": 1 }));
-        let key = "http://r/a/-/a-1.0.0.tgz#x".to_owned();
-        run.trace =
-            vec![TraceEntry { at_us: 0, task: "download a@1.0.0".into(), what: What::Told(Event::Lead { key }) }];
+        run.trace = vec![lead()];
         run
     }
 

@@ -4,7 +4,6 @@ use super::{Oracle, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::scenario::Expectation;
 use crate::trace::{TraceEntry, What};
-use installer::rt::Event;
 
 /// See the module.
 pub struct ErrorNamesTheCause;
@@ -61,8 +60,7 @@ fn tried_itself(run: &Observation) -> Result<(), Violation> {
             let begins = |entry: &TraceEntry| entry.task.starts_with(&name) && entry.what == What::Spawned;
             run.trace.iter().position(begins)
         };
-        let leads = |event: &Event| matches!(event, Event::Lead { key } if run.is_of(key, &package));
-        let mut leads = run.told().filter(|(.., event)| leads(event)).map(|(at, ..)| at);
+        let mut leads = run.leads_of(&package).map(|(at, _)| at);
         let (first, second) = (leads.next(), leads.next());
         let (Some(prefetch), Some(cold), Some(first), None) = (begins("prefetch"), begins("cold"), first, second)
         else {
@@ -70,7 +68,7 @@ fn tried_itself(run: &Observation) -> Result<(), Violation> {
         };
         if prefetch < first && first < cold {
             let sentence = format!("the install failed for want of {package}, which only a prefetch had tried to get");
-            return Err(Violation::of(package, sentence));
+            return Err(Violation::of(&package, sentence));
         }
     }
     Ok(())
@@ -80,7 +78,7 @@ fn tried_itself(run: &Observation) -> Result<(), Violation> {
 mod tests {
     use super::*;
     use crate::observation::Beside;
-    use crate::oracles::testing::{check, good_run, scenario};
+    use crate::oracles::testing::{check, good_run, lead, scenario};
     use serde_json::json;
 
     #[test]
@@ -110,14 +108,9 @@ mod tests {
         run.outcome = Outcome::Failed("cannot get a@1.0.0".to_owned());
         run.gets[0].status = 503;
         let entry = |task: &str, what| TraceEntry { at_us: 0, task: task.into(), what };
-        let lead = || What::Told(Event::Lead { key: "http://r/a/-/a-1.0.0.tgz#x".to_owned() });
-        run.trace = vec![
-            entry("prefetch a@1.0.0", What::Spawned),
-            entry("download a@1.0.0", lead()),
-            entry("cold a@1.0.0", What::Spawned),
-        ];
+        run.trace = vec![entry("prefetch a@1.0.0", What::Spawned), lead(), entry("cold a@1.0.0", What::Spawned)];
         assert!(check(&ErrorNamesTheCause, &run).is_err());
-        run.trace.push(entry("download a@1.0.0#2", lead()));
+        run.trace.push(TraceEntry { task: "download a@1.0.0#2".into(), ..lead() });
         assert!(check(&ErrorNamesTheCause, &run).is_ok());
         run.trace.pop();
         run.gets[0].status = 404;

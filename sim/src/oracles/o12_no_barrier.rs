@@ -3,17 +3,13 @@
 //! Seen from two sides: no task of the cold batch says that it waits for another package's download; and each package is
 //! in node_modules soon after it could be, however slow the others are.
 
-use super::{Oracle, Violation};
+use super::{Oracle, SLACK_US, Violation};
 use crate::observation::{Observation, Outcome};
 use crate::scenario::Store;
 use crate::trace::{TraceEntry, What};
 use installer::lockfile::package_key;
 use installer::rt::Event;
 use std::collections::BTreeMap;
-
-/// How long after its bytes were served, or after the partition, a package may appear: more than every delay at
-/// interleaving points on its way together.
-const SLACK_US: u64 = 1_500_000;
 
 /// See the module.
 pub struct NoBarrier;

@@ -5,8 +5,10 @@ use crate::committed::CommittedRow;
 use crate::observation::{Observation, Outcome};
 use crate::registry::Get;
 use crate::scenario::{Scenario, VersionedName};
+use crate::trace::{TraceEntry, What};
 use installer::install::Residue;
 use installer::package::PackageId;
+use installer::rt::Event;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,6 +49,12 @@ pub fn get(started_us: u64, ended_us: u64) -> Get {
         status: 200,
         completed: true,
     }
+}
+
+/// A task that sets out to download `a@1.0.0` at once.
+pub fn lead() -> TraceEntry {
+    let key = "http://r/a/-/a-1.0.0.tgz#x".to_owned();
+    TraceEntry { at_us: 0, task: "download a@1.0.0".into(), what: What::Told(Event::Lead { key }) }
 }
 
 /// What the oracle says of the run.

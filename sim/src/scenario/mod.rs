@@ -9,6 +9,7 @@ pub use self::faults::{Crash, DiskFaults, IndexFaults};
 pub use package_name::VersionedName;
 
 use crate::coverage::Reach;
+use installer::tarball::mem_cache::LOST_LEADERS_MAX;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -219,12 +220,12 @@ impl LeaderFault {
         }
     }
 
-    /// How many leaders more than without it there may be: an install gives up after three that went away, and a prefetch after one.
+    /// How many leaders more than without it there may be. A prefetch gives up after the first that went away.
     pub fn leaders_more(&self) -> usize {
         match self {
             LeaderFault::CancelledAt(_) | LeaderFault::PanicsAt(_) => 1,
             LeaderFault::StalledAt(..) => 0,
-            LeaderFault::AlwaysPanicsAt(_) => 3,
+            LeaderFault::AlwaysPanicsAt(_) => LOST_LEADERS_MAX as usize,
         }
     }
 }
