@@ -6,7 +6,7 @@ use bytes::Bytes;
 use installer::config::{Credentials, Proxy, Settings};
 use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;
-use installer::registry::{Demand, FetchError, FetchErrorKind, Phase, RegistryClient};
+use installer::registry::{Demand, FetchError, FetchErrorKind, Phase, RegistryClient, TarballFetch};
 use installer::reporter::{ProgressEvent, Reporter};
 use server::{Exchange, Server};
 use std::io::Write;
@@ -44,7 +44,17 @@ async fn tarball(
     url: &str,
     demand: &Demand,
 ) -> Result<Bytes, FetchError> {
-    client.tarball(package, url, demand)?.bytes().await
+    bytes(&mut client.tarball(package, url, demand)?).await
+}
+
+/// All attempts at a tarball, as an install makes them.
+async fn bytes(fetch: &mut TarballFetch) -> Result<Bytes, FetchError> {
+    loop {
+        match fetch.attempt(fetch.permit().await).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(failure) => fetch.failed(failure).await?,
+        }
+    }
 }
 
 /// A client with short waits, and what it stands on.
@@ -347,11 +357,12 @@ async fn bytes_that_are_rejected_count_as_an_attempt() {
     let (client, package) = (bench.client(), PackageId::new("left-pad", "1.3.0"));
     let mut fetch = client.tarball(&package, &tarball_url(&client, &package), &Demand::install()).unwrap();
     for attempt in 1..=2 {
-        fetch.bytes().await.unwrap();
-        fetch.reject(format!("wrong, {attempt}")).await.unwrap();
+        bytes(&mut fetch).await.unwrap();
+        fetch.failed(FetchErrorKind::Rejected { reason: format!("wrong, {attempt}") }).await.unwrap();
     }
-    fetch.bytes().await.unwrap();
-    let error = fetch.reject("still wrong".to_owned()).await.unwrap_err();
+    bytes(&mut fetch).await.unwrap();
+    let rejected = FetchErrorKind::Rejected { reason: "still wrong".to_owned() };
+    let error = fetch.failed(rejected).await.unwrap_err();
     assert!(matches!(&error.kind, FetchErrorKind::Rejected { reason } if reason == "still wrong"), "{error}");
     assert_eq!(client.permits_in_use(), 0);
 }

@@ -53,7 +53,13 @@ async fn tarball(settings: &Settings) -> Result<Vec<u8>, FetchError> {
     let client = RegistryClient::new(settings, Arc::new(SilentReporter)).unwrap();
     let package = PackageId::new("left-pad", "1.3.0");
     let url = canonical_tarball_url(client.registry_for(&package.name).as_str(), &package);
-    client.tarball(&package, &url, &Demand::install())?.bytes().await.map(|bytes| bytes.to_vec())
+    let mut fetch = client.tarball(&package, &url, &Demand::install())?;
+    loop {
+        match fetch.attempt(fetch.permit().await).await {
+            Ok(bytes) => return Ok(bytes.to_vec()),
+            Err(failure) => fetch.failed(failure).await?,
+        }
+    }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\ntarball";

@@ -5,6 +5,7 @@
 
 use crate::observation::Observation;
 use crate::trace::{TraceEntry, What};
+use installer::reporter::{ProgressEvent, Stage};
 use installer::rt::{Event, Point};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,10 @@ pub enum Reach {
     LeaderLost,
     /// A second leader runs for a tarball.
     SecondLeader,
+    /// A download waits for another install's of the same tarball.
+    WaitsForOther,
+    /// An install waits for another one in its project.
+    ProjectBusy,
     /// The program ends before its time.
     Crashed,
     /// The program ends before its time, with some rows committed.
@@ -149,7 +154,7 @@ pub enum Reach {
 
 impl Reach {
     /// All states.
-    pub const ALL: [Reach; 10] = [
+    pub const ALL: [Reach; 12] = [
         Reach::ColdWaits,
         Reach::InFlightAtPartition,
         Reach::UncommittedAtPartition,
@@ -158,6 +163,8 @@ impl Reach {
         Reach::AskedAgain,
         Reach::LeaderLost,
         Reach::SecondLeader,
+        Reach::WaitsForOther,
+        Reach::ProjectBusy,
         Reach::Crashed,
         Reach::CrashedWithRows,
     ];
@@ -173,6 +180,8 @@ impl Reach {
             Reach::AskedAgain => "asked-again",
             Reach::LeaderLost => "leader-lost",
             Reach::SecondLeader => "second-leader",
+            Reach::WaitsForOther => "waits-for-other",
+            Reach::ProjectBusy => "project-busy",
             Reach::Crashed => "crashed",
             Reach::CrashedWithRows => "crashed-with-rows",
         }
@@ -201,6 +210,8 @@ impl Reach {
                 let mut keys = BTreeSet::new();
                 run.told().any(|(.., event)| matches!(event, Event::Lead { key } if !keys.insert(key)))
             }
+            Reach::WaitsForOther => run.told().any(|(.., event)| matches!(event, Event::WaitForOther { .. })),
+            Reach::ProjectBusy => run.progress.contains(&ProgressEvent::Stage { stage: Stage::Waiting }),
             Reach::Crashed => run.crash.is_some(),
             Reach::CrashedWithRows => run.crash.as_ref().is_some_and(|crash| !crash.rows.is_empty()),
         }

@@ -91,6 +91,7 @@ fn install_plainly(
     plain.leaders.clear();
     plain.unpolled_prefetches.clear();
     plain.beside = 0;
+    plain.one_project = false;
     let prepared = Prepared {
         scenario: Arc::new(plain),
         published: published.clone(),

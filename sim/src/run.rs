@@ -166,7 +166,7 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
     let mut leftover_files = store_temporaries(&disk);
     leftover_files.retain(|file| !stale.contains(file));
     let mut tree_of = |install| {
-        let mut tree = disk.tree(&project_dir(install));
+        let mut tree = disk.tree(&project_dir(plan.prepared.scenario.project_of(install)));
         leftover_files.extend(tree.keys().filter(|path| path.contains(TEMPORARY_PREFIX)).cloned());
         // It says when the tree was made.
         tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME));

@@ -6,6 +6,7 @@
 mod no_lockfile;
 mod options;
 mod project;
+mod project_lock;
 mod session;
 mod stages;
 mod summary;
@@ -23,6 +24,7 @@ use crate::rt::{self, Point, StopSignal};
 use crate::tarball::{Coordinator, MemCache, TarballError};
 use crate::virtual_store::{CreateVirtualStoreError, LinkError};
 use project::Project;
+use project_lock::ProjectLock;
 use session::Session;
 use std::sync::Arc;
 
@@ -44,6 +46,11 @@ pub async fn install_with<C: Coordinator>(
     cache: C,
     reporter: Arc<dyn Reporter>,
 ) -> Result<Summary, InstallError> {
+    let _lock = tokio::select! {
+        biased;
+        lock = ProjectLock::acquire(&options.dir, &*reporter) => lock,
+        signal = rt::interrupted() => return Err(InstallError::Interrupted(signal)),
+    };
     let project = Project::open(&options).await?;
     for message in options.settings.warnings.clone() {
         reporter.report(&ProgressEvent::Warning { code: "SETTINGS", message });

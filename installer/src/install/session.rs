@@ -6,7 +6,7 @@ use crate::registry::RegistryClient;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::resolve::PrefetchingResolver;
 use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
-use crate::tarball::{Coordinator, Downloader};
+use crate::tarball::{Beside, Coordinator, Downloader};
 use crate::virtual_store::{Coordination, Importer, Layout};
 use std::sync::Arc;
 
@@ -31,9 +31,11 @@ impl<C: Coordinator> Session<C> {
         let registry = RegistryClient::new(&options.settings, reporter.clone())?;
         let writer_settings = WriterSettings { commit_lag: options.commit_lag };
         let (writer, writer_handle) = StoreIndexWriter::start(store.clone(), writer_settings);
-        let downloader = Downloader::new(registry, store.clone(), writer.clone());
-        let platform = Platform::current();
         let shared = options.coordination == CoordinationMode::Shared;
+        let beside =
+            if shared { Beside::agreeing(&store, reporter.clone()) } else { Beside::regardless(reporter.clone()) };
+        let downloader = Downloader::new(registry, store.clone(), writer.clone(), beside);
+        let platform = Platform::current();
         Ok(Session {
             prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),
             coordination: Coordination { store, cache, shared },

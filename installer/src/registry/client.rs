@@ -3,7 +3,7 @@
 use super::demand::Demand;
 use super::error::{FetchError, FetchErrorKind};
 use super::packument_cache::{CachedPackument, PackumentCache};
-use super::permits::{Permits, Purpose};
+use super::permits::{Permit, Permits, Purpose};
 use super::retry::RetryPolicy;
 use super::transport::{Answer, Question, Transport, decoded};
 use crate::config::{ConfigError, Registries, Settings, redact_url};
@@ -172,30 +172,32 @@ pub struct TarballFetch {
 }
 
 impl TarballFetch {
-    /// The bytes, as the registry sent them: not verified. A permit is held while a request is in flight, never while
-    /// waiting between two.
+    /// Waits for the right to make an attempt: a permit is held while a request is in flight, never while waiting between
+    /// two.
+    pub async fn permit(&self) -> Permit {
+        rt::point(Point::PermitQueue).await;
+        let permit = self.attempts.client.permits.acquire(Purpose::Tarball(&self.demand)).await;
+        rt::point(Point::PermitHeld).await;
+        permit
+    }
+
+    /// One attempt: the bytes, as the registry sent them, not verified.
     ///
     /// # Errors
-    /// [`FetchError`] once the attempts are used up, at once when it is permanent.
-    pub async fn bytes(&mut self) -> Result<Bytes, FetchError> {
-        let client = self.attempts.client.clone();
+    /// What went wrong; [`failed`](Self::failed) says whether there is another attempt.
+    pub async fn attempt(&self, permit: Permit) -> Result<Bytes, FetchErrorKind> {
         let shown_url = redact_url(&self.attempts.url);
-        let bytes = loop {
-            match client.download(&self.question, &shown_url, &self.package, &self.demand).await {
-                Ok(bytes) => break bytes,
-                Err(failure) => self.attempts.failed(failure).await?,
-            }
-        };
+        let bytes = self.attempts.client.download(&self.question, &shown_url, &self.package, permit).await?;
         rt::point(Point::BodyComplete).await;
         Ok(bytes)
     }
 
-    /// Says that the bytes are not what they should be, and waits until they may be asked for again.
+    /// Counts an attempt that failed, and waits until there may be another.
     ///
     /// # Errors
-    /// [`FetchError`] when the attempts are used up.
-    pub async fn reject(&mut self, reason: String) -> Result<(), FetchError> {
-        self.attempts.failed(FetchErrorKind::Rejected { reason }).await
+    /// [`FetchError`] once the attempts are used up, at once when the failure is permanent.
+    pub async fn failed(&mut self, failure: FetchErrorKind) -> Result<(), FetchError> {
+        self.attempts.failed(failure).await
     }
 }
 
@@ -258,11 +260,8 @@ impl Inner {
         question: &Question,
         url: &str,
         package: &PackageId,
-        demand: &Demand,
+        permit: Permit,
     ) -> Result<Bytes, FetchErrorKind> {
-        rt::point(Point::PermitQueue).await;
-        let permit = self.permits.acquire(Purpose::Tarball(demand)).await;
-        rt::point(Point::PermitHeld).await;
         let answer = self.transport.get(question).await?;
         let download = DownloadReport::start(&*self.reporter, url, package, &answer);
         let bytes = answer.bytes(|bytes| download.progress(bytes)).await;

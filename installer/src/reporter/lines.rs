@@ -5,6 +5,9 @@ use super::{ProgressEvent, Reporter, Stage};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
+/// What an install says that waits for another one.
+pub(super) const WAITING: &str = "Waiting for another install in this project to finish";
+
 /// Writes plain lines; nothing is ever overwritten.
 pub struct LineReporter<W: Write + Send> {
     state: Mutex<State<W>>,
@@ -28,6 +31,7 @@ impl<W: Write + Send> Reporter for LineReporter<W> {
         state.counts.add(event);
         let counts = state.counts;
         let line = match event {
+            ProgressEvent::Stage { stage: Stage::Waiting } => WAITING.to_owned(),
             ProgressEvent::Stage { stage: Stage::Resolving } => "Resolving dependencies".to_owned(),
             ProgressEvent::Stage { stage: Stage::Importing } => "Installing packages".to_owned(),
             ProgressEvent::Stage { stage: Stage::Linking } => format!("Progress: {counts}"),

@@ -47,6 +47,8 @@ pub enum ProgressEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// Another install works in this project; this one begins when that one has ended.
+    Waiting,
     /// Choosing versions.
     Resolving,
     /// Filling the virtual store.

@@ -3,7 +3,7 @@
 //! A gauge belongs to a URL, so it is drawn once however many snapshots wait for that download.
 
 use super::counts::Counts;
-use super::lines::warning_line;
+use super::lines::{WAITING, warning_line};
 use super::{ProgressEvent, Reporter, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
@@ -63,6 +63,10 @@ impl Reporter for TerminalReporter {
             self.line.tick();
         }
         match event {
+            ProgressEvent::Stage { stage: Stage::Waiting } => {
+                self.line.set_message(WAITING);
+                self.line.tick();
+            }
             // The first packages count as resolved once all are: until then this line says what takes the time.
             ProgressEvent::Stage { stage: Stage::Resolving } => {
                 self.line.set_message("Resolving dependencies");

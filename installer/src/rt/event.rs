@@ -11,6 +11,8 @@ pub enum Event {
     Lead { key: String },
     /// The caller goes to sleep until this key's leader is done.
     Wait { key: String },
+    /// The caller waits until another install is done with this key's tarball.
+    WaitForOther { key: String },
     /// The caller that slept goes on.
     Woken { key: String },
     /// The leader flipped its slot: `available`, `failed` or `vacated`.
@@ -28,6 +30,7 @@ impl fmt::Display for Event {
         match self {
             Event::Lead { key } => write!(f, "leads {key}"),
             Event::Wait { key } => write!(f, "waits for {key}"),
+            Event::WaitForOther { key } => write!(f, "waits for another install's {key}"),
             Event::Woken { key } => write!(f, "woken for {key}"),
             Event::Publish { key, outcome } => write!(f, "publishes {key}: {outcome}"),
             Event::Commit { keys } => write!(f, "commits {}", keys.join(" ")),

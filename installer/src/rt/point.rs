@@ -32,12 +32,15 @@ macro_rules! points {
 }
 
 points! {
+    ProjectLock = "project:lock", "an install is about to try for its project's lock";
     PrefetchStart = "prefetch:start", "a prefetch task runs for the first time; the resolver has gone on";
     LeaderStart = "leader:start", "a slot is taken and its leader is about to look for the tarball";
     WaiterRegister = "waiter:register", "a caller found the slot in progress and is about to register for the wake-up";
     WaiterPark = "waiter:park", "a waiter is registered and has re-checked the slot; it is about to sleep";
     PermitQueue = "permit:queue", "a request is about to queue for a network permit";
     PermitHeld = "permit:held", "a request holds a permit; nothing is sent yet";
+    LockBusy = "lock:busy", "another install downloads this tarball; the permit is free again, and the wait is about to begin";
+    LockHeld = "lock:held", "a download holds its tarball's lock among all installs on the store; the request is about to be sent";
     BodyComplete = "body:complete", "the last byte of a body has arrived and its permit is free again";
     FilesWritten = "files:written", "a tarball is verified and extracted; its index row is not queued yet";
     RowQueued = "row:queued", "an index row is queued with the writer; the slot still says in progress";

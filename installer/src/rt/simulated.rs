@@ -223,6 +223,62 @@ pub async fn interrupted() -> StopSignal {
     StopSignal::Interrupt
 }
 
+/// A file whose places can be locked, each on its own; see `rt/real/lock.rs`.
+#[derive(Debug)]
+pub struct LockFile(Box<dyn Locks>);
+
+/// What the simulated disk has for an open [`LockFile`]. Dropped, it gives its locks back.
+pub trait Locks: Send + Sync + std::fmt::Debug {
+    /// Locks a place, unless another holder has it; says whether it did.
+    ///
+    /// # Errors
+    /// When the simulated filesystem has no locks.
+    fn try_lock(&self, place: u64) -> std::io::Result<bool>;
+    /// Gives a place back.
+    fn unlock(&self, place: u64);
+}
+
+impl LockFile {
+    /// Opens the file at `path`, which is created when it is not there.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn open(path: &std::path::Path) -> std::io::Result<Self> {
+        let disk = world();
+        let disk = disk.disk();
+        if !disk.exists(path) {
+            disk.write_new(path, b"", false)?;
+        }
+        disk.locks(path).map(LockFile)
+    }
+
+    /// Locks a place, unless another holder has it; says whether it did.
+    ///
+    /// # Errors
+    /// When the simulated filesystem has no locks.
+    pub fn try_lock(&self, place: u64) -> std::io::Result<bool> {
+        self.0.try_lock(place)
+    }
+
+    /// Gives a place back.
+    pub fn unlock(&self, place: u64) {
+        self.0.unlock(place);
+    }
+}
+
+/// A directory that is locked; dropped, it is free again.
+#[derive(Debug)]
+pub struct DirLock(#[expect(dead_code, reason = "open means locked")] Box<dyn Locks>);
+
+/// Locks a directory itself; none while another process holds it.
+///
+/// # Errors
+/// When there is no such directory, or the simulated filesystem has no locks.
+pub fn try_lock_dir(path: &std::path::Path) -> std::io::Result<Option<DirLock>> {
+    let dir = world().disk().locks(path)?;
+    Ok(dir.try_lock(0)?.then_some(DirLock(dir)))
+}
+
 /// The disk as the installer sees it; each method as in [`fs`].
 #[expect(missing_docs, reason = "each method is documented at the function of the same name in rt/real/fs.rs")]
 pub trait Disk {
@@ -248,6 +304,8 @@ pub trait Disk {
     }
     fn read_dir(&self, path: &std::path::Path) -> std::io::Result<Vec<String>>;
     fn set_executable(&self, path: &std::path::Path) -> std::io::Result<()>;
+    /// One more holder of locks on what is at `path`.
+    fn locks(&self, path: &std::path::Path) -> std::io::Result<Box<dyn Locks>>;
     fn database(&self, path: &std::path::Path, writable: bool) -> rusqlite::Result<rusqlite::Connection>;
 }
 

@@ -55,6 +55,11 @@ impl StoreDir {
         self.root.join("index.db")
     }
 
+    /// Where downloads are locked among processes; see [`DownloadLocks`](super::DownloadLocks).
+    pub fn locks_path(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
     /// Where cached packuments live.
     pub fn packuments_dir(&self) -> PathBuf {
         self.root.join("packuments")

@@ -3,7 +3,7 @@
 //! Readers see committed rows only. Rows are written by [`StoreIndexWriter`](super::StoreIndexWriter), in batches, some
 //! time after the files: that delay is why a coordination above the index is needed at all (pnpm#12241).
 
-use super::{PackageFiles, StoreDir};
+use super::{PackageFiles, QueuedRow, StoreDir};
 use crate::package::BundledManifest;
 use crate::rt;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -138,13 +138,13 @@ impl WritableIndex {
     }
 
     /// Commits a batch in one transaction: all of its rows, or none.
-    pub(super) fn commit(&mut self, batch: &[(RowKey, Arc<PackageRow>)]) -> Result<(), IndexError> {
+    pub(super) fn commit(&mut self, batch: &[QueuedRow]) -> Result<(), IndexError> {
         let write = |connection: &mut Connection| {
             let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             {
                 let mut insert =
                     transaction.prepare_cached("INSERT OR REPLACE INTO packages (key, data) VALUES (?1, ?2)")?;
-                for (key, row) in batch {
+                for QueuedRow { key, row, .. } in batch {
                     let data = serde_json::to_vec(row.as_ref()).expect("a row is plain data");
                     insert.execute(params![key.as_str(), data])?;
                 }

@@ -7,7 +7,7 @@
 //! [`finish`]: StoreIndexWriter::finish
 
 use super::index::WritableIndex;
-use super::{IndexError, PackageRow, RowKey, StoreDir};
+use super::{DownloadLock, IndexError, PackageRow, RowKey, StoreDir};
 use crate::rt::{self, Event, Point};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +30,19 @@ pub struct WriterSettings {
     pub commit_lag: Duration,
 }
 
-type Row = (RowKey, Arc<PackageRow>);
+/// A row on its way into the index.
+#[derive(Debug)]
+pub struct QueuedRow {
+    /// Its key.
+    pub key: RowKey,
+    /// What it says.
+    pub row: Arc<PackageRow>,
+    /// Held until the row is committed, so that no other process downloads the same in between.
+    pub lock: Option<DownloadLock>,
+}
 
 enum Message {
-    Row(Row),
+    Row(QueuedRow),
     Finish,
 }
 
@@ -63,8 +72,8 @@ impl StoreIndexWriter {
     ///
     /// # Errors
     /// When the writer has ended.
-    pub async fn queue(&self, key: RowKey, row: Arc<PackageRow>) -> Result<(), WriterStopped> {
-        self.queue.send(Message::Row((key, row))).await.map_err(|_| WriterStopped)
+    pub async fn queue(&self, row: QueuedRow) -> Result<(), WriterStopped> {
+        self.queue.send(Message::Row(row)).await.map_err(|_| WriterStopped)
     }
 
     /// Commits what is queued and ends the writer.
@@ -99,16 +108,18 @@ async fn write_rows(
         let committed;
         (index, committed) = commit(&store, index, batch.clone()).await;
         match committed {
-            Ok(()) => rt::event(|| Event::Commit { keys: batch.iter().map(|(key, _)| key.to_string()).collect() }),
+            Ok(()) => rt::event(|| Event::Commit { keys: batch.iter().map(|row| row.key.to_string()).collect() }),
             Err(error) => drop(first_failure.get_or_insert(error)),
         }
+        // Frees the locks: who waits for them looks for the rows.
+        drop(batch);
         rt::point(Point::WriterCommitted).await;
     }
     first_failure.map_or(Ok(()), Err)
 }
 
 /// Waits for a row, then takes what else is there. The flag says whether more may come.
-async fn next_batch(rows: &mut mpsc::Receiver<Message>) -> (Vec<Row>, bool) {
+async fn next_batch(rows: &mut mpsc::Receiver<Message>) -> (Vec<QueuedRow>, bool) {
     let mut messages = Vec::new();
     if rows.recv_many(&mut messages, BATCH_ROWS_MAX).await == 0 {
         return (Vec::new(), false);
@@ -127,7 +138,7 @@ async fn next_batch(rows: &mut mpsc::Receiver<Message>) -> (Vec<Row>, bool) {
 async fn commit(
     store: &StoreDir,
     mut index: Option<WritableIndex>,
-    batch: Arc<Vec<Row>>,
+    batch: Arc<Vec<QueuedRow>>,
 ) -> (Option<WritableIndex>, Result<(), IndexError>) {
     let mut pauses = BUSY_PAUSES.into_iter();
     loop {

@@ -4,11 +4,13 @@
 //! there. A tarball's row is queued only after all its files are in place, so a committed row means complete files.
 
 pub mod cafs;
+mod download_locks;
 mod index;
 mod index_writer;
 mod prefetch_cas_paths;
 
 pub use cafs::{PackageFiles, StoreDir, StoredFile};
+pub use download_locks::{DownloadLock, DownloadLocks};
 pub use index::{IndexError, PackageRow, RowKey, StoreIndex};
-pub use index_writer::{BUSY_PAUSES, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};
+pub use index_writer::{BUSY_PAUSES, QueuedRow, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};
 pub use prefetch_cas_paths::prefetch_cas_paths;

@@ -3,13 +3,15 @@
 //! Two entries, as in the installer that the bug report is about: [`TarballRequest::run_with_mem_cache`] goes through the
 //! coordination, [`TarballRequest::run_without_mem_cache`] does the work itself.
 
+use super::beside::{Beside, Claim, Wait, Waited};
 use super::coordinator::{CacheKey, Caller, Coordinator, Download};
 use super::error::{TarballError, TarballErrorCause};
+use super::integrity::IntegrityError;
 use super::{extract, integrity};
 use crate::package::PackageId;
-use crate::registry::{Demand, RegistryClient};
-use crate::rt::{self, Point};
-use crate::store::{PackageRow, RowKey, StoreDir, StoreIndex, StoreIndexWriter};
+use crate::registry::{Demand, FetchErrorKind, Permit, RegistryClient, TarballFetch};
+use crate::rt::{self, Event, Point};
+use crate::store::{DownloadLock, PackageRow, QueuedRow, RowKey, StoreDir, StoreIndex, StoreIndexWriter};
 use bytes::Bytes;
 use dashmap::DashSet;
 use std::sync::{Arc, OnceLock};
@@ -38,6 +40,7 @@ pub struct Downloader {
     registry: RegistryClient,
     store: StoreDir,
     writer: StoreIndexWriter,
+    beside: Arc<Beside>,
     index: OnceLock<StoreIndex>,
     /// What came over the network during this install; filled before the row is queued, so that whoever sees the row
     /// committed knows where it came from (pnpm#12235).
@@ -45,9 +48,9 @@ pub struct Downloader {
 }
 
 impl Downloader {
-    /// Downloads through `registry` into `store`, whose index `writer` keeps.
-    pub fn new(registry: RegistryClient, store: StoreDir, writer: StoreIndexWriter) -> Arc<Self> {
-        Arc::new(Downloader { registry, store, writer, index: OnceLock::new(), fetched: DashSet::new() })
+    /// Downloads through `registry` into `store`, whose index `writer` keeps, and which it shares with installs `beside`.
+    pub fn new(registry: RegistryClient, store: StoreDir, writer: StoreIndexWriter, beside: Arc<Beside>) -> Arc<Self> {
+        Arc::new(Downloader { registry, store, writer, beside, index: OnceLock::new(), fetched: DashSet::new() })
     }
 
     /// The store that downloads go to.
@@ -127,31 +130,97 @@ impl TarballRequest {
 
     async fn find_or_download(&self, demand: Demand) -> Result<Fetched, TarballErrorCause> {
         if let Some(row) = self.find().await? {
-            return Ok(Fetched { row, source: self.downloader.source_of(&self.row_key()) });
+            return Ok(self.found(row));
         }
-        let row = Arc::new(self.download(&demand).await?);
-        self.downloader.fetched.insert(self.row_key());
-        rt::point(Point::FilesWritten).await;
-        // A writer that has ended means that the install is over: the files stay, and the row is written another time.
-        let _ = self.downloader.writer.queue(self.row_key(), row.clone()).await;
-        rt::point(Point::RowQueued).await;
-        Ok(Fetched { row, source: Source::Network })
-    }
-
-    /// Bytes that do not hash to what was promised count as a failed attempt: a broken proxy or disk may do better next time.
-    async fn download(&self, demand: &Demand) -> Result<PackageRow, TarballErrorCause> {
-        let fetch = self.downloader.registry.tarball(&self.package, &self.url, demand);
+        let fetch = self.downloader.registry.tarball(&self.package, &self.url, &demand);
         let mut fetch = fetch.map_err(TarballErrorCause::Fetch)?;
+        let mut waited = Some(Waited::default());
         loop {
-            let bytes = fetch.bytes().await.map_err(TarballErrorCause::Fetch)?;
-            let error = match self.verify_and_extract(bytes).await {
-                Err(TarballErrorCause::Integrity(error)) => error,
-                outcome => return outcome,
+            let permit = fetch.permit().await;
+            let lock = match self.claim(waited.is_some()).await? {
+                Turn::Found(row) => return Ok(self.found(row)),
+                Turn::Download(lock) => lock,
+                Turn::Wait => {
+                    drop(permit);
+                    waited = self.wait_for_other(waited).await;
+                    continue;
+                }
             };
-            if fetch.reject(error.to_string()).await.is_err() {
-                return Err(TarballErrorCause::Integrity(error));
+            match self.attempt(&fetch, permit).await? {
+                Ok(row) => return Ok(self.publish(row, lock).await),
+                Err(failure) => {
+                    // Whoever else wants it may try while this one waits for its next attempt.
+                    drop(lock);
+                    failure.try_again(&mut fetch).await?;
+                }
             }
         }
+    }
+
+    /// One attempt, and what another one may mend.
+    async fn attempt(
+        &self,
+        fetch: &TarballFetch,
+        permit: Permit,
+    ) -> Result<Result<PackageRow, Failure>, TarballErrorCause> {
+        let bytes = match fetch.attempt(permit).await {
+            Ok(bytes) => bytes,
+            Err(failure) => return Ok(Err(Failure::Fetch(failure))),
+        };
+        match self.verify_and_extract(bytes).await {
+            Err(TarballErrorCause::Integrity(error)) => Ok(Err(Failure::WrongBytes(error))),
+            outcome => outcome.map(Ok),
+        }
+    }
+
+    /// Whose turn it is to download this tarball, of all installs on this store; whoever had it last may have left it there.
+    async fn claim(&self, agreeing: bool) -> Result<Turn, TarballErrorCause> {
+        if !agreeing {
+            return Ok(Turn::Download(None));
+        }
+        let request = self.clone();
+        let claim = move || {
+            let Downloader { beside, .. } = &*request.downloader;
+            let key = request.row_key();
+            match beside.claim(&key) {
+                Claim::Theirs => Ok(Turn::Wait),
+                Claim::Ours(None) => Ok(Turn::Download(None)),
+                Claim::Ours(lock) => {
+                    let row = request.downloader.committed_row(&key, &request.package)?;
+                    Ok(row.map_or(Turn::Download(lock), Turn::Found))
+                }
+            }
+        };
+        let turn = rt::blocking("claim", claim).await?;
+        if let Turn::Download(Some(_)) = turn {
+            rt::point(Point::LockHeld).await;
+        }
+        Ok(turn)
+    }
+
+    /// Waits for the install that downloads this tarball; gives no patience back when that takes too long.
+    async fn wait_for_other(&self, waited: Option<Waited>) -> Option<Waited> {
+        rt::point(Point::LockBusy).await;
+        rt::event(|| Event::WaitForOther { key: self.cache_key().to_string() });
+        let mut waited = waited?;
+        let wait = self.downloader.beside.wait(&self.row_key(), &self.package, &mut waited).await;
+        rt::event(|| Event::Woken { key: self.cache_key().to_string() });
+        (wait == Wait::Over).then_some(waited)
+    }
+
+    fn found(&self, row: Arc<PackageRow>) -> Fetched {
+        Fetched { row, source: self.downloader.source_of(&self.row_key()) }
+    }
+
+    async fn publish(&self, row: PackageRow, lock: Option<DownloadLock>) -> Fetched {
+        let row = Arc::new(row);
+        self.downloader.fetched.insert(self.row_key());
+        rt::point(Point::FilesWritten).await;
+        let queued = QueuedRow { key: self.row_key(), row: row.clone(), lock };
+        // A writer that has ended means that the install is over: the files stay, and the row is written another time.
+        let _ = self.downloader.writer.queue(queued).await;
+        rt::point(Point::RowQueued).await;
+        Fetched { row, source: Source::Network }
     }
 
     async fn verify_and_extract(&self, bytes: Bytes) -> Result<PackageRow, TarballErrorCause> {
@@ -174,6 +243,36 @@ impl TarballRequest {
     fn error(&self, cause: TarballErrorCause) -> TarballError {
         TarballError { package: self.package.clone(), url: self.url.clone(), cause }
     }
+}
+
+/// A failed attempt that another one may mend. Bytes that do not hash to what was promised are one: a broken proxy or disk
+/// may do better next time.
+enum Failure {
+    Fetch(FetchErrorKind),
+    WrongBytes(IntegrityError),
+}
+
+impl Failure {
+    /// Waits until there may be another attempt.
+    async fn try_again(self, fetch: &mut TarballFetch) -> Result<(), TarballErrorCause> {
+        match self {
+            Failure::Fetch(failure) => fetch.failed(failure).await.map_err(TarballErrorCause::Fetch),
+            Failure::WrongBytes(error) => {
+                let rejected = FetchErrorKind::Rejected { reason: error.to_string() };
+                fetch.failed(rejected).await.map_err(|_| TarballErrorCause::Integrity(error))
+            }
+        }
+    }
+}
+
+/// Whose turn it is to download a tarball.
+enum Turn {
+    /// Nobody's: it is in the store by now.
+    Found(Arc<PackageRow>),
+    /// Ours; with the lock, where there are locks.
+    Download(Option<DownloadLock>),
+    /// Another install's.
+    Wait,
 }
 
 impl Download for TarballRequest {

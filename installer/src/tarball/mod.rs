@@ -2,6 +2,7 @@
 //!
 //! [`mem_cache`] is the coordination and the heart of this project; [`download`] is what its leaders do.
 
+pub mod beside;
 pub mod coordinator;
 pub mod download;
 mod error;
@@ -9,6 +10,7 @@ pub mod extract;
 pub mod integrity;
 pub mod mem_cache;
 
+pub use beside::Beside;
 pub use coordinator::{CacheKey, Caller, Coordinator, Download};
 pub use download::{Downloader, Fetched, Source, TarballRequest};
 pub use error::{TarballError, TarballErrorCause};

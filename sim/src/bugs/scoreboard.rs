@@ -180,8 +180,10 @@ mod tests {
     fn each_kind_of_blindness_is_noticed() {
         assert!(good().is_good(), "{}", good().words());
         type Breaks = fn(&mut Score);
+        let bugs = oracles::all().len();
+        let one_missing = format!("{} of {bugs} planted bugs found", bugs - 1);
         let broken: [(Breaks, &str); 3] = [
-            (|score| score.rows[3].oracle = None, "11 of 12 planted bugs found"),
+            (|score| score.rows[3].oracle = None, &one_missing),
             (|score| score.rows[0].needs = None, "no planted bug needs O1\n"),
             (|score| score.leaks = BTreeSet::from(["solo".to_owned()]), "solo fails where no bug is wanted"),
         ];

@@ -3,6 +3,7 @@
 use super::ModelDisk;
 use super::database::Database;
 use super::inodes::Inodes;
+use super::locks::LockTable;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ impl ModelDisk {
         ModelDisk {
             inodes: RefCell::new(image.inodes.clone()),
             databases: RefCell::new(databases.collect()),
+            locks: LockTable::default(),
             watch: RefCell::default(),
             synced: image.inodes.next(),
             uses: image.uses + 1,

@@ -78,6 +78,11 @@ impl Inodes {
         Ok(&self.0[self.walk(path, false)?])
     }
 
+    /// The number of what is at `path`.
+    pub(super) fn number(&self, path: &Path) -> io::Result<Ino> {
+        self.walk(path, true)
+    }
+
     pub(super) fn at_mut(&mut self, path: &Path) -> io::Result<&mut Inode> {
         let ino = self.walk(path, true)?;
         Ok(&mut self.0[ino])

@@ -5,14 +5,16 @@
 mod database;
 mod image;
 mod inodes;
+mod locks;
 
 pub use self::image::Image;
 pub use self::inodes::Entry;
 
 use self::database::Database;
 use self::inodes::{Ino, Inode, Inodes};
+use self::locks::LockTable;
 use installer::rt::FileKind;
-use installer::rt::simulated::Disk;
+use installer::rt::simulated::{Disk, Locks};
 use rusqlite::Connection;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 pub struct ModelDisk {
     inodes: RefCell<Inodes>,
     databases: RefCell<BTreeMap<PathBuf, Database>>,
+    locks: LockTable,
     watch: RefCell<Option<Weak<dyn Watch>>>,
     /// The inodes from here on are not synced.
     synced: Ino,
@@ -45,6 +48,12 @@ pub trait Watch {
     /// # Errors
     /// What SQLite says instead of doing it.
     fn before_database_opens(&self) -> rusqlite::Result<()>;
+
+    /// Something is about to be opened for locking.
+    ///
+    /// # Errors
+    /// What the disk says instead of doing it.
+    fn before_locking(&self) -> io::Result<()>;
 }
 
 impl ModelDisk {
@@ -189,6 +198,11 @@ impl Disk for ModelDisk {
             *executable = true;
         }
         Ok(())
+    }
+
+    fn locks(&self, path: &Path) -> io::Result<Box<dyn Locks>> {
+        self.watch().map_or(Ok(()), |watch| watch.before_locking())?;
+        Ok(self.locks.holder(self.inodes.borrow().number(path)?))
     }
 
     fn database(&self, path: &Path, writable: bool) -> rusqlite::Result<Connection> {

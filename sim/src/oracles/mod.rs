@@ -15,6 +15,7 @@ mod o09_nothing_left;
 mod o10_error_names_the_cause;
 mod o11_same_result;
 mod o12_no_barrier;
+mod o13_one_per_project;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -59,7 +60,7 @@ impl Violation {
 }
 
 /// All of them, in the order of their numbers.
-pub fn all() -> [&'static dyn Oracle; 12] {
+pub fn all() -> [&'static dyn Oracle; 13] {
     [
         &o01_one_in_flight::OneInFlight,
         &o02_one_body::OneBody,
@@ -73,6 +74,7 @@ pub fn all() -> [&'static dyn Oracle; 12] {
         &o10_error_names_the_cause::ErrorNamesTheCause,
         &o11_same_result::SameResult,
         &o12_no_barrier::NoBarrier,
+        &o13_one_per_project::OnePerProject,
     ]
 }
 

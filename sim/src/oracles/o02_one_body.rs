@@ -1,4 +1,4 @@
-//! O2: at most one completed body per tarball and install; none for a package that was in the store.
+//! O2: at most one completed body per tarball, for all installs on the store together; none for a package that was in the store.
 
 use super::{Oracle, Violation};
 use crate::observation::Observation;
@@ -13,14 +13,14 @@ impl Oracle for OneBody {
     }
 
     fn demand(&self) -> &'static str {
-        "at most one whole body per tarball is served in an install, and none where the store was warm"
+        "at most one whole body per tarball is served, to all installs together, and none where the store was warm"
     }
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
         for (package, gets) in run.tarball_gets() {
             // A download that was cut off by its scenario after its last byte has to be done again.
             let more = run.scenario.leaders.get(package).map_or(0, LeaderFault::leaders_more);
-            let allowed = if run.scenario.store == Store::Warm { 0 } else { run.scenario.installs() } + more;
+            let allowed = if run.scenario.store == Store::Warm { 0 } else { run.scenario.downloaders() } + more;
             let bodies = gets.iter().filter(|get| get.completed).count();
             if bodies > allowed {
                 let path = &gets[0].path;
@@ -44,6 +44,11 @@ mod tests {
         assert!(check(&OneBody, &run).is_ok());
         run.gets.push(get(3_000, 4_000));
         assert!(check(&OneBody, &run).unwrap_err().sentence.contains("2 times"));
+        run.scenario = scenario(json!({ "beside": 1 }));
+        assert!(check(&OneBody, &run).is_err(), "one for all installs together");
+        run.scenario = scenario(json!({ "beside": 1, "disk": { "no_locks": true } }));
+        assert!(check(&OneBody, &run).is_ok(), "one for each, where they cannot agree");
+        run.scenario = scenario(json!({}));
         run.gets[1].completed = false;
         assert!(check(&OneBody, &run).is_ok(), "a failed request has no body");
     }

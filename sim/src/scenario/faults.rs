@@ -22,6 +22,9 @@ pub struct DiskFaults {
     /// How many bytes may be written before the disk is full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub full_after_bytes: Option<u64>,
+    /// The filesystem has no locks.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_locks: bool,
     /// Which change of the disk (1 for the first) meets an I/O error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_at_change: Option<u64>,

@@ -68,6 +68,9 @@ pub struct Scenario {
     /// How many more installs of the same begin at the same moment on the same store, each in a project of its own. Seven at the most.
     #[serde(default, skip_serializing_if = "is_default")]
     pub beside: u8,
+    /// Whether the installs beside it are in the same project as it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub one_project: bool,
     /// How the install ends before its time, once. A second one goes on from what is left: that one is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<Crash>,
@@ -334,6 +337,16 @@ impl Scenario {
         1 + usize::from(self.beside)
     }
 
+    /// How many installs may download one tarball: they agree through locks, where there are locks.
+    pub fn downloaders(&self) -> usize {
+        if self.disk.no_locks { self.installs() } else { 1 }
+    }
+
+    /// Which project an install is in.
+    pub fn project_of(&self, install: usize) -> usize {
+        if self.one_project { 0 } else { install }
+    }
+
     /// The JSON Schema of scenario files.
     pub fn schema() -> Value {
         schemars::schema_for!(Scenario).to_value()
@@ -363,6 +376,9 @@ impl Scenario {
         }
         if self.beside > BESIDE_MAX {
             return inconsistent(format!("at most {BESIDE_MAX} installs can be beside it"));
+        }
+        if self.one_project && self.beside == 0 {
+            return inconsistent("one project is for installs beside each other, and there are none".to_owned());
         }
         if self.beside > 0 && self.crash.is_some() {
             return inconsistent("an install that ends before its time has none beside it".to_owned());

@@ -116,6 +116,10 @@ impl Watch for Scheduler {
         Ok(())
     }
 
+    fn before_locking(&self) -> io::Result<()> {
+        if self.mishaps.scenario.disk.no_locks { Err(io::ErrorKind::Unsupported.into()) } else { Ok(()) }
+    }
+
     fn before_database_opens(&self) -> rusqlite::Result<()> {
         let refused = |code| Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
         if self.mishaps.scenario.index.read_only {

@@ -457,7 +457,7 @@ impl World for Scheduler {
     }
 
     fn event(&self, event: Event) {
-        if let Event::Wait { key } = &event {
+        if let Event::Wait { key } | Event::WaitForOther { key } = &event {
             self.with_current(|current| current.place.waits_for = Some(key.clone()));
         }
         self.trace.add(&self.current_name(), What::Told(event));

@@ -10,6 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub mod fs;
+mod lock;
+
+pub use self::lock::{DirLock, LockFile, try_lock_dir};
 
 /// A running task. Dropping it lets the task go on; [`abort`](Self::abort) ends it.
 #[derive(Debug)]

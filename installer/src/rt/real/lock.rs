@@ -1,0 +1,118 @@
+//! Advisory locks between processes. The system takes them back when their holder ends, however it ends: none goes stale.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+
+/// A file whose places can be locked, each on its own. All locks of one value are the same holder's: they do not exclude
+/// each other. Dropped, it gives its locks back.
+#[derive(Debug)]
+pub struct LockFile(File);
+
+impl LockFile {
+    /// Opens the file at `path`, which is created when it is not there.
+    ///
+    /// # Errors
+    /// When the disk refuses: read-only, full, or not ours.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        File::options().read(true).write(true).create(true).truncate(false).open(path).map(LockFile)
+    }
+
+    /// Locks a place, unless another holder has it; says whether it did.
+    ///
+    /// # Errors
+    /// When this system or this filesystem has no such locks.
+    pub fn try_lock(&self, place: u64) -> io::Result<bool> {
+        self.change(place, Change::Lock)
+    }
+
+    /// Gives a place back.
+    pub fn unlock(&self, place: u64) {
+        // To close the file gives it back at the latest.
+        let _ = self.change(place, Change::Unlock);
+    }
+
+    /// A lock of an open file description, which children do not inherit and which another thread's closing of the same
+    /// file leaves alone; fcntl(2).
+    #[cfg(target_os = "linux")]
+    fn change(&self, place: u64, change: Change) -> io::Result<bool> {
+        use nix::errno::Errno;
+        use nix::fcntl::{FcntlArg, fcntl};
+        use nix::libc;
+        let kind = match change {
+            Change::Lock => libc::F_WRLCK,
+            Change::Unlock => libc::F_UNLCK,
+        };
+        let range = libc::flock {
+            l_type: kind as libc::c_short,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            // An offset has 63 bits, and the end of the range must be one too.
+            l_start: (place >> 2) as libc::off_t,
+            l_len: 1,
+            l_pid: 0,
+        };
+        match fcntl(&self.0, FcntlArg::F_OFD_SETLK(&range)) {
+            Ok(_) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn change(&self, _place: u64, _change: Change) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Lock,
+    Unlock,
+}
+
+/// A directory that is locked; dropped, it is free again.
+#[derive(Debug)]
+pub struct DirLock(#[expect(dead_code, reason = "open means locked")] File);
+
+/// Locks a directory itself, so that no file has to be there for it; none while another process holds it.
+///
+/// # Errors
+/// When there is no such directory, or no such lock on this system or filesystem.
+pub fn try_lock_dir(path: &Path) -> io::Result<Option<DirLock>> {
+    let dir = File::open(path)?;
+    match dir.try_lock() {
+        Ok(()) => Ok(Some(DirLock(dir))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_has_one_holder_and_comes_back_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("locks");
+        let (ours, theirs) = (LockFile::open(&path).unwrap(), LockFile::open(&path).unwrap());
+        let place = u64::MAX;
+        assert!(ours.try_lock(place).unwrap() && ours.try_lock(place).unwrap(), "one holder's locks agree");
+        assert!(!theirs.try_lock(place).unwrap());
+        assert!(theirs.try_lock(place / 2).unwrap(), "places are locked apart");
+        ours.unlock(place);
+        assert!(theirs.try_lock(place).unwrap() && !ours.try_lock(place).unwrap());
+        drop(theirs);
+        assert!(ours.try_lock(place).unwrap());
+    }
+
+    #[test]
+    fn a_directory_has_one_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = try_lock_dir(dir.path()).unwrap();
+        assert!(ours.is_some() && try_lock_dir(dir.path()).unwrap().is_none());
+        drop(ours);
+        assert!(try_lock_dir(dir.path()).unwrap().is_some());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written for it");
+    }
+}
