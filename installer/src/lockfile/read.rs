@@ -4,7 +4,7 @@
 //! not kept when the file is written again.
 
 use super::{LOCKFILE_VERSION, Lockfile};
-use crate::rt::{self, TEMPORARY_PREFIX};
+use crate::rt;
 use miette::Diagnostic;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -121,28 +121,8 @@ impl Lockfile {
     /// # Errors
     /// [`LockfileError::Disk`].
     pub fn write(&self, path: &Path) -> Result<(), LockfileError> {
-        let text = self.to_yaml();
-        if rt::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) {
-            return Ok(());
-        }
-        // In node_modules, where the next install sweeps it away if this one is killed now.
-        let modules_dir = path.with_file_name("node_modules");
-        let temporary = modules_dir.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
-        let write_to = |temporary: &Path| {
-            rt::fs::write_new(temporary, text.as_bytes(), false).and_then(|()| rt::fs::rename(temporary, path))
-        };
-        let written = rt::fs::create_dir_all(&modules_dir).and_then(|()| match write_to(&temporary) {
-            // node_modules is mounted from elsewhere.
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let _ = rt::fs::remove_file(&temporary);
-                write_to(&path.with_extension(format!("yaml.{}", rt::unique())))
-            }
-            written => written,
-        });
-        written.map_err(|source| {
-            drop(rt::fs::remove_file(&temporary));
-            LockfileError::Disk { path: path.to_owned(), verb: "write", source }
-        })
+        let disk = |source| LockfileError::Disk { path: path.to_owned(), verb: "write", source };
+        rt::write_whole(path, self.to_yaml().as_bytes(), &path.with_file_name("node_modules")).map_err(disk)
     }
 }
 

@@ -10,20 +10,24 @@ mod event;
 mod hyper;
 mod net;
 mod point;
+mod process;
 #[cfg(not(madsim))]
 mod real;
 #[cfg(madsim)]
 pub mod simulated;
 pub mod sync;
+mod whole;
 
 pub use self::event::Event;
 pub use self::hyper::{Executor, Timer};
 pub use self::net::{Stream, connect};
 pub use self::point::Point;
+pub use self::process::{Process, ProcessEnded};
 #[cfg(not(madsim))]
 pub use self::real::*;
 #[cfg(madsim)]
 pub use self::simulated::*;
+pub use self::whole::write_whole;
 
 use std::future::Future;
 use std::pin::Pin;

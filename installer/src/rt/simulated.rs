@@ -3,7 +3,7 @@
 //! A world belongs to one thread (madsim's runtimes do) and is plugged in with [`enter`]. The installer runs in it
 //! unchanged: tasks go to the world's scheduler, files to its disk, time and network to madsim.
 
-use super::{Event, JoinError, Point, StopSignal, panic_message};
+use super::{Event, JoinError, Point, Process, ProcessEnded, StopSignal, panic_message};
 use futures_util::FutureExt;
 use std::cell::RefCell;
 use std::future::Future;
@@ -198,6 +198,11 @@ pub fn unique() -> String {
     format!("{:x}", world().unique())
 }
 
+/// A simulation has no environment variables.
+pub fn variable(_name: &str) -> Option<String> {
+    None
+}
+
 /// A word that stays the same until the machine starts again.
 pub fn boot() -> Option<String> {
     Some(world().boot().to_string())
@@ -214,6 +219,15 @@ pub fn parallelism() -> usize {
 /// Always.
 pub fn block_on<F: Future>(_future: F) -> std::io::Result<F::Output> {
     Err(std::io::Error::other("built with --cfg madsim: this binary runs inside the simulator only"))
+}
+
+/// There are no other programs in a simulation.
+///
+/// # Errors
+/// Always.
+#[expect(clippy::unused_async, reason = "the real half waits for the program")]
+pub async fn run_process(_process: Process) -> std::io::Result<ProcessEnded> {
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "a simulation has no processes"))
 }
 
 /// Ends when the world says that the user interrupts the program.
@@ -302,6 +316,10 @@ pub trait Disk {
     fn age(&self, path: &std::path::Path) -> std::io::Result<std::time::Duration> {
         self.kind(path).map(|_| std::time::Duration::ZERO)
     }
+    /// Stores are not pruned in simulations: every file counts as used.
+    fn names(&self, path: &std::path::Path) -> std::io::Result<u64> {
+        self.kind(path).map(|_| 2)
+    }
     fn read_dir(&self, path: &std::path::Path) -> std::io::Result<Vec<String>>;
     fn set_executable(&self, path: &std::path::Path) -> std::io::Result<()>;
     /// One more holder of locks on what is at `path`.
@@ -342,6 +360,7 @@ pub mod fs {
         exists(path: &Path) -> bool;
         size(path: &Path) -> io::Result<u64>;
         age(path: &Path) -> io::Result<Duration>;
+        names(path: &Path) -> io::Result<u64>;
         read_dir(path: &Path) -> io::Result<Vec<String>>;
         set_executable(path: &Path) -> io::Result<()>;
         database(path: &Path, writable: bool) -> rusqlite::Result<rusqlite::Connection>;

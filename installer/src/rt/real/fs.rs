@@ -102,6 +102,16 @@ pub fn age(path: &Path) -> io::Result<Duration> {
     Ok(fs::symlink_metadata(path)?.modified()?.elapsed().unwrap_or_default())
 }
 
+/// How many names a file has.
+pub fn names(path: &Path) -> io::Result<u64> {
+    let metadata = fs::symlink_metadata(path)?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::nlink(&metadata));
+    // Windows does not say without opening the file: every file counts as used.
+    #[cfg(not(unix))]
+    return Ok(metadata.len().max(2));
+}
+
 /// The names in a directory, sorted.
 pub fn read_dir(path: &Path) -> io::Result<Vec<String>> {
     let mut names = fs::read_dir(path)?

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 pub mod fs;
 mod lock;
+mod process;
 
 pub use self::lock::{DirLock, LockFile, try_lock_dir};
+pub use self::process::run as run_process;
 
 /// A running task. Dropping it lets the task go on; [`abort`](Self::abort) ends it.
 #[derive(Debug)]
@@ -88,6 +90,11 @@ pub fn unique() -> String {
     static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{:016x}-{next:x}", *RUN)
+}
+
+/// An environment variable of this program.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// A word that stays the same until the machine starts again; none where the system has none.
