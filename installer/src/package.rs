@@ -69,6 +69,11 @@ impl BundledManifest {
         }
     }
 
+    /// `name@version`, for people.
+    pub fn label(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
     /// Whether this can be the manifest of `package`. A lockfile that gives one package the integrity of another must not
     /// get that other package from the store. As pnpm compares: what the manifest does not say, it does not contradict.
     pub fn may_be_of(&self, package: &PackageId) -> bool {

@@ -19,5 +19,6 @@ pub use client::{RegistryClient, TarballFetch};
 pub use connector::ConnectError;
 pub use demand::Demand;
 pub use error::{Cause, FetchError, FetchErrorKind, Phase};
+pub use packument_cache::is_whole_packument;
 pub use permits::{Permit, Permits, Purpose};
 pub use retry::RetryPolicy;

@@ -88,11 +88,21 @@ impl Head {
 }
 
 fn parse(file: Bytes, url: &str) -> Option<CachedPackument> {
+    let (head, body) = whole(file).filter(|(head, _)| head.url == url)?;
+    Some(CachedPackument { etag: head.etag, body })
+}
+
+/// The two parts of a file that matches its own first line.
+fn whole(file: Bytes) -> Option<(Head, Bytes)> {
     let line = file.iter().position(|byte| *byte == b'\n')?;
     let head: Head = serde_json::from_slice(&file[..line]).ok()?;
     let body = file.slice(line + 1..);
-    let whole = head.url == url && head.bytes == body.len() && head.crc == checksum(&body);
-    whole.then_some(CachedPackument { etag: head.etag, body })
+    (head.bytes == body.len() && head.crc == checksum(&body)).then_some((head, body))
+}
+
+/// Whether these are the bytes of a cached packument, whole and as they were written.
+pub fn is_whole_packument(file: Vec<u8>) -> bool {
+    whole(file.into()).is_some()
 }
 
 fn checksum(bytes: &[u8]) -> u32 {

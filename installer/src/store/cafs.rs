@@ -65,11 +65,16 @@ impl StoreDir {
         self.root.join("packuments")
     }
 
+    /// Where all files' bytes are, two levels deep.
+    pub fn files_dir(&self) -> PathBuf {
+        self.root.join("files")
+    }
+
     /// Where this file's bytes are.
     pub fn file_path(&self, file: &StoredFile) -> PathBuf {
         let (shard, rest) = file.digest.split_at(2);
         let suffix = if file.executable { "-exec" } else { "" };
-        self.root.join("files").join(shard).join(format!("{rest}{suffix}"))
+        self.files_dir().join(shard).join(format!("{rest}{suffix}"))
     }
 
     /// Creates the store's directories.
@@ -77,7 +82,7 @@ impl StoreDir {
     /// # Errors
     /// When the disk refuses: read-only, full, or not ours.
     pub fn create(&self) -> io::Result<()> {
-        rt::fs::create_dir_all(&self.root.join("files"))?;
+        rt::fs::create_dir_all(&self.files_dir())?;
         rt::fs::create_dir_all(&self.tmp_dir())?;
         self.sweep_tmp_dir();
         Ok(())

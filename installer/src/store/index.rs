@@ -8,6 +8,7 @@ use crate::package::BundledManifest;
 use crate::rt;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,6 +68,11 @@ pub struct IndexError {
 }
 
 impl IndexError {
+    /// What SQLite said.
+    pub(super) fn cause(&self) -> String {
+        self.source.to_string()
+    }
+
     /// Whether another process holds the lock: the same call may succeed later.
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
@@ -113,6 +119,41 @@ impl StoreIndex {
     }
 }
 
+/// For looking after a store: every row at once.
+impl StoreIndex {
+    /// All committed rows, sorted by key; none in place of one that cannot be parsed.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn rows(&self) -> Result<Vec<(RowKey, Option<PackageRow>)>, IndexError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = |connection: &Connection| {
+            let mut statement = connection.prepare("SELECT key, data FROM packages ORDER BY key")?;
+            let rows = statement.query_map([], |row| {
+                let data = row.get_ref(1)?.as_bytes().ok();
+                Ok((RowKey(row.get(0)?), data.and_then(|data| serde_json::from_slice(data).ok())))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read(&connection).map_err(failed(&self.path, "read"))
+    }
+
+    /// Lets SQLite look for damage in its own file.
+    ///
+    /// # Errors
+    /// When there is any, or the file cannot be read.
+    pub fn check(&self) -> Result<(), IndexError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let said: rusqlite::Result<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        let damaged = |message| {
+            let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            rusqlite::Error::SqliteFailure(corrupt, Some(message))
+        };
+        let sound = said.and_then(|said| if said == "ok" { Ok(()) } else { Err(damaged(said)) });
+        sound.map_err(failed(&self.path, "read"))
+    }
+}
+
 /// The connection that writes rows; owned by the writer task.
 #[derive(Debug)]
 pub(super) struct WritableIndex {
@@ -135,6 +176,18 @@ impl WritableIndex {
             )
             .map_err(&failed)?;
         Ok(WritableIndex { path, connection })
+    }
+
+    /// Removes rows in one transaction.
+    pub(super) fn remove(&mut self, keys: &BTreeSet<RowKey>) -> Result<(), IndexError> {
+        let write = |connection: &mut Connection| {
+            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            for key in keys {
+                transaction.execute("DELETE FROM packages WHERE key = ?1", params![key.as_str()])?;
+            }
+            transaction.commit()
+        };
+        write(&mut self.connection).map_err(failed(&self.path, "written"))
     }
 
     /// Commits a batch in one transaction: all of its rows, or none.

@@ -8,9 +8,13 @@ mod download_locks;
 mod index;
 mod index_writer;
 mod prefetch_cas_paths;
+mod prune;
+pub mod verify;
 
 pub use cafs::{PackageFiles, StoreDir, StoredFile};
 pub use download_locks::{DownloadLock, DownloadLocks};
 pub use index::{IndexError, PackageRow, RowKey, StoreIndex};
 pub use index_writer::{BUSY_PAUSES, QueuedRow, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};
 pub use prefetch_cas_paths::prefetch_cas_paths;
+pub use prune::{Pruned, prune};
+pub use verify::StoreError;
