@@ -3,6 +3,7 @@
 //! [`install::install`] is the pipeline. ARCHITECTURE.md in the repository says where everything lives.
 
 pub mod config;
+pub mod inspect;
 pub mod install;
 pub mod lockfile;
 pub mod manifest;
@@ -11,6 +12,7 @@ pub mod registry;
 pub mod reporter;
 pub mod resolve;
 pub mod rt;
+pub mod scripts;
 pub mod store;
 pub mod tarball;
 pub mod virtual_store;

@@ -46,8 +46,12 @@ fn the_version_is_one_line() {
 fn wrong_arguments_come_with_a_tip() {
     assert!(refused(&["instal"]).contains("'install'"));
     assert!(refused(&["install", "--frozn-lockfile"]).contains("'--frozen-lockfile'"));
-    assert!(refused(&["install", "react"]).contains("add react to package.json"));
+    assert!(refused(&["install", "react"]).contains("lockstep add react"));
     assert!(refused(&["completion"]).contains("<SHELL>"));
+    let text = refused(&["install", "--node-linker=hoisted"]);
+    assert!(text.contains("`--node-linker` is a flag of pnpm that lockstep does not support"), "{text}");
+    assert!(refused(&["add"]).contains("<PACKAGE>"));
+    assert!(refused(&["store"]).contains("verify"));
 }
 
 #[test]

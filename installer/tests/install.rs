@@ -6,7 +6,7 @@ mod tree;
 use serde_json::json;
 use support::{LocalRegistry, Package, lockstep, project, succeeded};
 use tempfile::TempDir;
-use tree::tree;
+use tree::{assert_same_tree, tree};
 
 /// A registry with one package of each kind that matters here.
 fn registry() -> LocalRegistry {
@@ -111,7 +111,7 @@ fn no_lockfile_writes_none_and_reads_none() {
     assert!(dir.path().join("node_modules/.pnpm/app@1.0.0/node_modules/leaf/index.js").exists());
     let with_lockfile = application();
     succeeded(&lockstep(&registry, with_lockfile.path(), &[]));
-    assert_eq!(tree(&dir.path().join("node_modules")), tree(&with_lockfile.path().join("node_modules")));
+    assert_same_tree(&dir.path().join("node_modules"), &with_lockfile.path().join("node_modules"));
     std::fs::write(dir.path().join("pnpm-lock.yaml"), "not a lockfile").unwrap();
     succeeded(&lockstep(&registry, dir.path(), &["--no-lockfile"]));
 }

@@ -189,7 +189,7 @@ fn what_a_killed_install_left_in_the_store_goes_after_a_day() {
             file.set_modified(std::time::SystemTime::now() - day).unwrap();
         }
     }
-    succeeded(&lockstep(&registry, dir.path(), &[]));
+    succeeded(&lockstep(&registry, dir.path(), &["--force"]));
     assert!(!old.exists() && young.exists());
 }
 

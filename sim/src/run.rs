@@ -15,6 +15,7 @@ use crate::scheduler::Scheduler;
 use crate::strategy::{Fifo, Strategy, Trial};
 use crate::threads;
 use crate::trace;
+use installer::install::repeat;
 use installer::rt::TEMPORARY_PREFIX;
 use installer::store::StoreDir;
 use installer::virtual_store::boot_note;
@@ -168,8 +169,8 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
     let mut tree_of = |install| {
         let mut tree = disk.tree(&project_dir(plan.prepared.scenario.project_of(install)));
         leftover_files.extend(tree.keys().filter(|path| path.contains(TEMPORARY_PREFIX)).cloned());
-        // It says when the tree was made.
-        tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME));
+        // They say when the tree was made.
+        tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME) && !path.ends_with(repeat::FILE_NAME));
         tree
     };
     let tree = tree_of(0);

@@ -1,17 +1,17 @@
 //! The command line: arguments in, exit code out. Errors are rendered here and nowhere else.
 
 mod args;
+mod look;
 mod progress;
 
-use args::{Args, Command, InstallArgs};
+use args::{Args, Command, Installs, install_options, unsupported};
 use clap::{CommandFactory, Parser};
-use installer::install::{InstallError, InstallOptions, InstallPath, Summary, install};
+use installer::install::{InstallError, InstallOptions, Summary, install};
+use installer::rt;
 use installer::rt::StopSignal;
-use installer::{config, rt};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use progress::Progress;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// An install that could not be completed.
@@ -25,8 +25,14 @@ const EXIT_TERMINATED: u8 = 143;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    match Args::parse().command {
-        Command::Install(args) => run_install(&args),
+    match parse().command {
+        Command::Install(args) => run_install(&*args),
+        Command::Add(args) => run_install(&*args),
+        Command::Remove(args) => run_install(&*args),
+        Command::Update(args) => run_install(&*args),
+        Command::List(args) => look::run_list(&args),
+        Command::Why(args) => look::run_why(&args),
+        Command::Store(args) => look::run_store(&args),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "lockstep", &mut script);
@@ -37,10 +43,20 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn run_install(args: &InstallArgs) -> ExitCode {
-    let progress = Progress::new(args.reporter);
+/// The arguments; ends the program where they are wrong, or ask for help.
+fn parse() -> Args {
+    Args::try_parse().unwrap_or_else(|error| {
+        if let Some(note) = unsupported::note(&error) {
+            eprintln!("note: {note}");
+        }
+        error.exit()
+    })
+}
+
+fn run_install(command: &dyn Installs) -> ExitCode {
+    let progress = Progress::new(command.project().reporter);
     let started = rt::Instant::now();
-    let outcome = install_options(args).and_then(|options| install_blocking(options, &progress));
+    let outcome = install_options(command).and_then(|options| install_blocking(options, &progress));
     progress.clear();
     match outcome {
         Ok(summary) => {
@@ -64,28 +80,6 @@ fn exit_code(error: &InstallError) -> ExitCode {
 
 fn install_blocking(options: InstallOptions, progress: &Progress) -> Result<Summary, InstallError> {
     rt::block_on(install(options, progress.reporter())).unwrap_or_else(|error| Err(InstallError::Runtime(error)))
-}
-
-fn install_options(args: &InstallArgs) -> Result<InstallOptions, InstallError> {
-    let dir = std::path::absolute(args.dir.as_deref().unwrap_or(".".as_ref())).map_err(InstallError::Runtime)?;
-    let environment = |name: &str| std::env::var(name).ok();
-    let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
-    let settings = config::Settings::load(&dir, home.as_deref(), &environment, args.overrides())?;
-    let path = if args.no_lockfile {
-        InstallPath::NoLockfile
-    } else if args.frozen(&dir, &environment) {
-        InstallPath::Frozen
-    } else {
-        InstallPath::Fresh
-    };
-    let mut options = InstallOptions::new(dir, settings);
-    options.path = path;
-    options.include = args.include();
-    options.coordination = args.coordination.into();
-    options.prefetch = !args.no_prefetch;
-    options.commit_lag = std::time::Duration::from_millis(args.index_commit_lag);
-    options.ignore_scripts = args.ignore_scripts;
-    Ok(options)
 }
 
 /// An error as people read it: what failed, why, and what to do.

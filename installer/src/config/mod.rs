@@ -4,6 +4,7 @@
 //! and meanings are npm's and pnpm's, so that an existing .npmrc works unchanged.
 
 mod auth;
+mod build_policy;
 mod error;
 mod network;
 mod npmrc;
@@ -13,6 +14,7 @@ mod settings;
 mod sources;
 
 pub use auth::{Auth, Credentials, redact_url};
+pub use build_policy::{BuildPolicy, Verdict};
 pub use error::ConfigError;
 pub use network::NetworkSettings;
 pub use npmrc::Npmrc;

@@ -32,6 +32,8 @@ pub struct NetworkSettings {
     pub proxies: Proxies,
     /// Whether nothing may be asked of the network at all.
     pub offline: bool,
+    /// Whether a cached packument is used as it is, as long as it has what is asked for.
+    pub prefer_offline: bool,
     /// The `User-Agent` header.
     pub user_agent: String,
 }
@@ -51,6 +53,7 @@ impl Default for NetworkSettings {
             strict_ssl: true,
             proxies: Proxies::default(),
             offline: false,
+            prefer_offline: false,
             user_agent: format!(
                 "lockstep/{} {} {}",
                 env!("CARGO_PKG_VERSION"),

@@ -4,6 +4,7 @@
 //! before the defaults.
 
 use super::auth::{Auth, Credentials, nerf_dart, redact_url};
+use super::build_policy::BuildPolicy;
 use super::error::ConfigError;
 use super::network::NetworkSettings;
 use super::proxy::{Proxies, Proxy};
@@ -16,6 +17,9 @@ use std::str::FromStr;
 use std::time::Duration;
 use url::Url;
 
+/// The version of the layout of pnpm's store, which is a directory of that name in it.
+const PNPM_STORE_VERSION: &str = "v11";
+
 /// All settings of an install.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -25,8 +29,13 @@ pub struct Settings {
     pub auth: Auth,
     /// The directory that holds the store, without its version (see `StoreDir::new`).
     pub store_dir: PathBuf,
+    /// The directory where pnpm would keep its own store with these settings, its version included. Nothing is read or
+    /// written there: pnpm compares it with what a node_modules says of itself.
+    pub pnpm_store_dir: PathBuf,
     /// How requests are sent.
     pub network: NetworkSettings,
+    /// Which dependencies may run build scripts.
+    pub builds: BuildPolicy,
     /// What was passed over in the settings, and why; one sentence each, without secrets.
     pub warnings: Vec<String>,
 }
@@ -46,6 +55,8 @@ pub struct Overrides {
     pub fetch_timeout_ms: Option<u64>,
     /// `--offline`
     pub offline: Option<bool>,
+    /// `--prefer-offline`
+    pub prefer_offline: Option<bool>,
     /// `--userconfig`: read instead of ~/.npmrc.
     pub userconfig: Option<String>,
 }
@@ -56,8 +67,10 @@ impl Settings {
         Settings {
             registries: Registries::new(url),
             auth: Auth::default(),
+            pnpm_store_dir: store_dir.join(PNPM_STORE_VERSION),
             store_dir,
             network: NetworkSettings::default(),
+            builds: BuildPolicy::default(),
             warnings: Vec::new(),
         }
     }
@@ -89,7 +102,9 @@ impl Settings {
         move_credentials(&mut registries, &mut auth);
         Ok(Settings {
             store_dir: paths.store_dir(&sources)?,
+            pnpm_store_dir: paths.pnpm_store_dir(&sources),
             network: network(&sources, &paths)?,
+            builds: BuildPolicy::read(project_dir),
             registries,
             auth,
             warnings,
@@ -106,6 +121,7 @@ impl Overrides {
             ("fetch-retries", self.fetch_retries.map(|number| number.to_string())),
             ("fetch-timeout", self.fetch_timeout_ms.map(|number| number.to_string())),
             ("offline", self.offline.map(|flag| flag.to_string())),
+            ("prefer-offline", self.prefer_offline.map(|flag| flag.to_string())),
             ("userconfig", self.userconfig),
         ];
         values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
@@ -132,17 +148,32 @@ impl Paths<'_> {
         if let Some(found) = sources.get("store-dir").filter(|found| !found.value.is_empty()) {
             return Ok(self.absolute(&found.value));
         }
-        let directory = |name: &str| (self.env)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let data = directory("XDG_DATA_HOME").or_else(|| {
+        self.data_dir().map(|data| data.join("lockstep").join("store")).ok_or(ConfigError::NoStoreDir)
+    }
+
+    /// pnpm's rule, but for a project on another disk than the user's data: its store is at that disk's root.
+    fn pnpm_store_dir(&self, sources: &Sources<'_>) -> PathBuf {
+        let set = sources.get("store-dir").filter(|found| !found.value.is_empty());
+        let store = set.map(|found| self.absolute(&found.value));
+        let home = || self.directory("PNPM_HOME").or_else(|| Some(self.data_dir()?.join("pnpm")));
+        store.or_else(|| Some(home()?.join("store"))).unwrap_or_default().join(PNPM_STORE_VERSION)
+    }
+
+    fn directory(&self, variable: &str) -> Option<PathBuf> {
+        (self.env)(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// Where programs keep the user's data.
+    fn data_dir(&self) -> Option<PathBuf> {
+        self.directory("XDG_DATA_HOME").or_else(|| {
             if cfg!(windows) {
-                directory("LOCALAPPDATA")
+                self.directory("LOCALAPPDATA")
             } else if cfg!(target_os = "macos") {
                 self.home.map(|home| home.join("Library"))
             } else {
                 self.home.map(|home| home.join(".local/share"))
             }
-        });
-        data.map(|data| data.join("lockstep").join("store")).ok_or(ConfigError::NoStoreDir)
+        })
     }
 }
 
@@ -236,6 +267,7 @@ fn network(sources: &Sources<'_>, paths: &Paths<'_>) -> Result<NetworkSettings, 
         strict_ssl: flag(sources, "strict-ssl")?.unwrap_or(default.strict_ssl),
         proxies: proxies(sources)?,
         offline: flag(sources, "offline")?.unwrap_or(default.offline),
+        prefer_offline: flag(sources, "prefer-offline")?.unwrap_or(default.prefer_offline),
         user_agent: sources.get("user-agent").map_or(default.user_agent, |found| found.value),
     })
 }
@@ -333,6 +365,7 @@ mod tests {
         assert_eq!(settings.registries.default.as_str(), DEFAULT_REGISTRY);
         assert_eq!(settings.network, NetworkSettings::default());
         assert!(settings.store_dir.ends_with("lockstep/store"));
+        assert!(settings.pnpm_store_dir.ends_with("pnpm/store/v11"));
     }
 
     #[test]
@@ -356,6 +389,7 @@ mod tests {
         assert_eq!(settings.registries.default.as_str(), "https://env.test/");
         assert_eq!(settings.network.fetch_retries, 8);
         assert_eq!(settings.store_dir, machine.directory.path().join("project/here"));
+        assert_eq!(settings.pnpm_store_dir, machine.directory.path().join("project/here/v11"));
 
         let overrides =
             Overrides { registry: Some("https://flag.test".into()), offline: Some(true), ..Default::default() };

@@ -3,14 +3,18 @@
 //! [`install_with`] is all of it on one screen. The stages are the modules that it names; what they share for the length
 //! of one install (registry, store, writer, coordination) is a `Session`.
 
+mod build;
+mod edit;
 mod no_lockfile;
 mod options;
 mod project;
 mod project_lock;
+pub mod repeat;
 mod session;
 mod stages;
 mod summary;
 
+pub use edit::{Add, Edit, EditError, PackageSpec, RangePrefix, Update};
 pub use options::{CoordinationMode, InstallOptions, InstallPath};
 pub use project::ProjectError;
 pub use summary::{Change, Changes, DirectChange, Residue, Summary};
@@ -21,6 +25,7 @@ use crate::manifest::ManifestError;
 use crate::reporter::{ProgressEvent, Reporter, Stage};
 use crate::resolve::ResolveError;
 use crate::rt::{self, Point, StopSignal};
+use crate::scripts::ScriptError;
 use crate::tarball::{Coordinator, MemCache, TarballError};
 use crate::virtual_store::{CreateVirtualStoreError, LinkError};
 use project::Project;
@@ -51,10 +56,14 @@ pub async fn install_with<C: Coordinator>(
         lock = ProjectLock::acquire(&options.dir, &*reporter) => lock,
         signal = rt::interrupted() => return Err(InstallError::Interrupted(signal)),
     };
-    let project = Project::open(&options).await?;
     for message in options.settings.warnings.clone() {
         reporter.report(&ProgressEvent::Warning { code: "SETTINGS", message });
     }
+    let last = options.clone();
+    if let Some(summary) = rt::blocking("recognise", move || repeat::recognise(&last)).await {
+        return Ok(summary);
+    }
+    let project = Project::open(&options).await?;
     let session = Session::open(options, cache, reporter)?;
     let installed = tokio::select! {
         biased;
@@ -71,23 +80,31 @@ pub async fn install_with<C: Coordinator>(
 }
 
 async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
+    build::project_before(project, session).await?;
     if session.options.path == InstallPath::NoLockfile {
         return no_lockfile::install(project, session).await;
     }
-    let lockfile = match project.lockfile_in_force(session.options.path)? {
-        Some(lockfile) => lockfile.clone(),
-        None => {
+    let edited;
+    let project = match &session.options.edit {
+        Some(edit) => {
             session.report(ProgressEvent::Stage { stage: Stage::Resolving });
-            let lockfile = stages::resolve(project, session).await?;
-            project.write_lockfile(&lockfile).await?;
-            lockfile
+            edited = stages::edit(project, session, edit).await?;
+            &edited
         }
+        None => project,
     };
+    let lockfile = stages::lockfile(project, session).await?;
+    if session.options.lockfile_only {
+        project.save_edit(&lockfile).await?;
+        return Ok(Summary::of_lockfile(&lockfile));
+    }
+    stages::begin_changes(project).await?;
     session.report(ProgressEvent::Stage { stage: Stage::Importing });
     let packages = stages::create_virtual_store(project, session, &lockfile).await?;
-    session.report(ProgressEvent::Stage { stage: Stage::Linking });
-    let changes = stages::link(project, session, &lockfile, &packages).await?;
-    Ok(Summary::new(&packages, changes, &session.options))
+    let summary = stages::finish(project, session, &lockfile, &packages).await?;
+    project.save_edit(&lockfile).await?;
+    stages::remember(project, session, &lockfile, &packages, &summary).await;
+    Ok(summary)
 }
 
 /// Why an install failed.
@@ -120,6 +137,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Mismatch(#[from] LockfileMismatch),
+    /// package.json cannot be changed as it was asked for.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Edit(#[from] EditError),
     /// The project or the store cannot be used.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -132,6 +153,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     VirtualStore(#[from] CreateVirtualStoreError),
+    /// A script failed.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Script(#[from] Box<ScriptError>),
     /// A tarball cannot be had.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -140,4 +165,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Link(#[from] LinkError),
+}
+
+impl From<ScriptError> for InstallError {
+    fn from(error: ScriptError) -> Self {
+        InstallError::Script(Box::new(error))
+    }
 }

@@ -8,7 +8,8 @@ use super::project::Project;
 use super::session::Session;
 use super::{InstallError, Summary, stages};
 use crate::lockfile::{
-    DepPath, DirectDependency, Importer as LockfileImporter, LockedPackage, Lockfile, Snapshot, package_key,
+    DepPath, DirectDependency, Importer as LockfileImporter, LOCKFILE_VERSION, LockedPackage, Lockfile, Snapshot,
+    package_key, reference_to,
 };
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Stage};
@@ -31,11 +32,11 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     };
     let importer = walk.install_direct_dependencies().await?;
     let Walked { mut lockfile, installed } = walk.walked.into_inner();
+    lockfile.lockfile_version = LOCKFILE_VERSION.to_owned();
     lockfile.importers.insert(".".to_owned(), importer);
     session.downloader.registry().forget_packuments();
-    session.report(ProgressEvent::Stage { stage: Stage::Linking });
-    let changes = stages::link(project, session, &lockfile, &installed).await?;
-    Ok(Summary::new(&installed, changes, &session.options))
+    stages::begin_changes(project).await?;
+    stages::finish(project, session, &lockfile, &installed).await
 }
 
 struct InstallPackageFromRegistry<'a, C: Coordinator> {
@@ -82,7 +83,10 @@ impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
         Box::pin(async move {
             let each = ranges.into_iter().map(|(alias, range)| async move {
                 match self.install_one(parent, &alias, &range).await {
-                    Ok(dep_path) => Ok(dep_path.map(|dep_path| (alias, dep_path))),
+                    Ok(dep_path) => Ok(dep_path.map(|dep_path| {
+                        let reference = reference_to(&alias, &dep_path);
+                        (alias, reference)
+                    })),
                     Err(error) if optional => {
                         let message = format!("skipped the optional package {alias}: {error}");
                         self.session.report(ProgressEvent::Warning { code: "OPTIONAL_SKIPPED", message });

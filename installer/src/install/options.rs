@@ -1,5 +1,6 @@
 //! What an install is asked to do.
 
+use super::Edit;
 use crate::config::Settings;
 use crate::lockfile::IncludeKinds;
 use std::path::PathBuf;
@@ -24,6 +25,12 @@ pub struct InstallOptions {
     pub commit_lag: Duration,
     /// Whether packages that want to run build scripts go unmentioned. None is run in either case.
     pub ignore_scripts: bool,
+    /// What is changed in package.json first; saved when the install has gone well.
+    pub edit: Option<Edit>,
+    /// Whether node_modules is left as it is: versions are chosen and written down, nothing is downloaded.
+    pub lockfile_only: bool,
+    /// Whether every package is put in place anew, whatever is there.
+    pub force: bool,
 }
 
 /// How versions are found.
@@ -58,6 +65,9 @@ impl InstallOptions {
             prefetch: true,
             commit_lag: Duration::ZERO,
             ignore_scripts: false,
+            edit: None,
+            lockfile_only: false,
+            force: false,
         }
     }
 }

@@ -39,7 +39,10 @@ impl<C: Coordinator> Session<C> {
         Ok(Session {
             prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),
             coordination: Coordination { store, cache, shared },
-            importer: Arc::new(Importer::new(&Layout::new(&options.dir).modules_dir)),
+            importer: Arc::new(match options.force {
+                true => Importer::replacing(),
+                false => Importer::new(&Layout::new(&options.dir).modules_dir),
+            }),
             options,
             platform,
             downloader,

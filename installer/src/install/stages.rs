@@ -1,32 +1,80 @@
 //! The stages of an install, each a few lines that hand one stage's result to the next module.
 
+use super::build::{self, Builds};
 use super::project::Project;
 use super::session::Session;
 use super::summary::{Changes, DirectChange};
-use super::{InstallError, ProjectError};
+use super::{Edit, InstallError, ProjectError, Summary, repeat};
 use crate::lockfile::{self, DepPath, LockedPackage, Lockfile};
 use crate::package::PackageId;
-use crate::reporter::ProgressEvent;
-use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveRequest};
+use crate::reporter::{ProgressEvent, Stage};
+use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveRequest, VersionChooser};
 use crate::rt;
 use crate::tarball::{Coordinator, TarballRequest, integrity};
+use crate::virtual_store::bins::Bin;
 use crate::virtual_store::{
-    CreateVirtualStore, InstalledPackages, SnapshotToInstall, bins, boot_note, direct, link, prune,
+    CreateVirtualStore, InstalledPackages, SnapshotToInstall, bins, boot_note, direct, link, modules_yaml, prune,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The project with package.json changed as it was asked for; nothing is written yet.
+pub(super) async fn edit<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    edit: &Edit,
+) -> Result<Project, InstallError> {
+    let registry = session.downloader.registry();
+    let chooser = VersionChooser::new(RegistryPackuments::new(registry.clone()));
+    let choose = || edit.changes(&project.manifest, project.previous_lockfile(), &chooser);
+    let mut changes = choose().await;
+    if changes.is_err() && registry.stop_preferring_offline() {
+        changes = choose().await;
+    }
+    project.edited(edit, &changes?)
+}
+
+/// The lockfile that decides the versions: the one that is there, or a new one, which is written.
+pub(super) async fn lockfile<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+) -> Result<Lockfile, InstallError> {
+    if let Some(lockfile) = project.lockfile_in_force(session.options.path)? {
+        return Ok(lockfile.clone());
+    }
+    session.report(ProgressEvent::Stage { stage: Stage::Resolving });
+    let lockfile = resolve(project, session).await?;
+    project.write_lockfile(&lockfile).await?;
+    Ok(lockfile)
+}
 
 /// Chooses versions; prefetches go on in the background meanwhile.
-pub(super) async fn resolve<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Lockfile, InstallError> {
-    let hook: &dyn OnResolved = if session.options.prefetch { &session.prefetcher } else { &NoHook };
-    let request = ResolveRequest {
-        manifest: &project.manifest,
-        packuments: &RegistryPackuments::new(session.downloader.registry().clone()),
-        previous: project.previous_lockfile(),
-        hook,
+async fn resolve<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Lockfile, InstallError> {
+    let prefetches = session.options.prefetch && !session.options.lockfile_only;
+    let hook: &dyn OnResolved = if prefetches { &session.prefetcher } else { &NoHook };
+    let registry = session.downloader.registry();
+    let packuments = RegistryPackuments::new(registry.clone());
+    let resolve = || {
+        resolve::resolve(ResolveRequest {
+            manifest: &project.manifest,
+            packuments: &packuments,
+            previous: project.kept_lockfile(),
+            hook,
+        })
     };
-    let resolved = resolve::resolve(request).await;
-    session.downloader.registry().forget_packuments();
+    let mut resolved = resolve().await;
+    // What is cached did not do: the registry may have what is missing by now.
+    if resolved.is_err() && registry.stop_preferring_offline() {
+        resolved = resolve().await;
+    }
+    registry.forget_packuments();
     Ok(resolved?)
+}
+
+/// To be called before anything in node_modules changes: what vouched for it does so no more.
+pub(super) async fn begin_changes(project: &Project) -> Result<(), InstallError> {
+    let layout = project.layout.clone();
+    let failed = |source| ProjectError::modules("remove the state of", &project.layout.modules_dir, source);
+    Ok(rt::blocking("forget the last install", move || repeat::forget(&layout)).await.map_err(failed)?)
 }
 
 /// Fills node_modules/.pnpm.
@@ -81,13 +129,35 @@ pub(super) fn integrity_of(
     integrity.map_err(|source| ProjectError::unreadable_integrity(package, source))
 }
 
-/// Links and commands, and away with what is no longer wanted. Says what the install changed.
-pub(super) async fn link<C: Coordinator>(
+/// Everything that follows once all packages are there: links, commands, builds, and the records of all that.
+pub(super) async fn finish<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
     installed: &InstalledPackages,
-) -> Result<Changes, InstallError> {
+) -> Result<Summary, InstallError> {
+    session.report(ProgressEvent::Stage { stage: Stage::Linking });
+    let Linked { changes, hoisted, bins } = link(project, session, lockfile, installed).await?;
+    let builds = build::dependencies(project, session, lockfile, installed, bins).await?;
+    record(project, session, lockfile, installed, hoisted, &builds).await?;
+    build::project_after(project, session).await?;
+    Ok(Summary::new(installed, changes, &builds.ignored))
+}
+
+/// What linking came to.
+struct Linked {
+    changes: Changes,
+    hoisted: BTreeMap<String, DepPath>,
+    bins: Vec<Bin>,
+}
+
+/// Links and commands, and away with what is no longer wanted. Says what the install changed.
+async fn link<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    lockfile: &Lockfile,
+    installed: &InstalledPackages,
+) -> Result<Linked, InstallError> {
     let layout = project.layout.clone();
     let before = direct::linked(&layout);
     let links = link::plan(lockfile, installed, &layout, session.options.include);
@@ -102,10 +172,57 @@ pub(super) async fn link<C: Coordinator>(
     let linked = rt::parallel("link", links.links, move |link| link::apply(&link, &layout)).await;
     linked.into_iter().collect::<Result<(), _>>()?;
     // Commands read the files that the links lead to.
-    let written = rt::parallel("command", bins, |bin| bins::apply(&bin)).await;
+    let written = rt::parallel("command", bins.clone(), |bin| bins::apply(&bin)).await;
     written.into_iter().collect::<Result<(), _>>()?;
     let modules_dir = project.layout.modules_dir.clone();
     // A hint: without the note the next install looks into the directories.
     let _ = rt::blocking("note the boot", move || boot_note::write(&modules_dir)).await;
-    Ok(changes)
+    Ok(Linked { changes, hoisted: links.hoisted, bins })
+}
+
+/// Writes down what is in node_modules now, as pnpm does.
+async fn record<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    lockfile: &Lockfile,
+    installed: &InstalledPackages,
+    hoisted: BTreeMap<String, DepPath>,
+    builds: &Builds,
+) -> Result<(), InstallError> {
+    let include = session.options.include;
+    let (current, installed, layout) = (lockfile.including(include), installed.clone(), project.layout.clone());
+    let pnpm_store_dir = session.options.settings.pnpm_store_dir.clone();
+    let (builds, policy) = (builds.clone(), session.options.settings.builds.clone());
+    let written = rt::blocking("write .modules.yaml", move || {
+        let contents = modules_yaml::Contents {
+            current: &current,
+            installed: &installed,
+            hoisted: &hoisted,
+            include,
+            ignored_builds: &builds.ignored,
+            pending_builds: &builds.pending,
+            allow_builds: policy.rules(),
+            pnpm_store_dir: &pnpm_store_dir,
+        };
+        modules_yaml::write(&layout, &contents)
+    })
+    .await;
+    let failed = |source| ProjectError::modules("write the state of", &project.layout.modules_dir, source);
+    Ok(written.map_err(failed)?)
+}
+
+/// Lets the next install end at once, if it is asked for the same; not where an optional package is still to be had.
+pub(super) async fn remember<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    lockfile: &Lockfile,
+    installed: &InstalledPackages,
+    summary: &Summary,
+) {
+    let wanted = lockfile::installable(lockfile, &session.platform, session.options.include);
+    if wanted.iter().all(|dep_path| installed.contains_key(dep_path)) {
+        let inputs = project.inputs_with(lockfile);
+        let (layout, options, summary) = (project.layout.clone(), session.options.clone(), summary.clone());
+        rt::blocking("remember the install", move || repeat::remember(&layout, &inputs, &options, &summary)).await;
+    }
 }

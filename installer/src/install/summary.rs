@@ -1,6 +1,5 @@
 //! What an install did.
 
-use super::InstallOptions;
 use crate::lockfile::{DepPath, Lockfile, name_and_version, package_key};
 use crate::package::PackageId;
 use crate::virtual_store::InstalledPackages;
@@ -15,6 +14,8 @@ pub struct Summary {
     pub packages: usize,
     /// Packages that want to run a build script and were not allowed to, sorted.
     pub ignored_builds: Vec<String>,
+    /// Whether only the lockfile was to be brought up to date, and node_modules left as it is.
+    pub lockfile_only: bool,
     /// What was left over at the end.
     pub residue: Residue,
 }
@@ -111,19 +112,20 @@ fn kind_in(lockfile: &Lockfile, name: &str) -> Option<&'static str> {
 }
 
 impl Summary {
-    pub(super) fn new(packages: &InstalledPackages, changes: Changes, options: &InstallOptions) -> Self {
+    pub(super) fn new(packages: &InstalledPackages, changes: Changes, ignored_builds: &BTreeSet<DepPath>) -> Self {
         let names: BTreeSet<&str> = packages.keys().map(|dep_path| package_key(dep_path)).collect();
-        let mut ignored_builds = BTreeSet::new();
-        if !options.ignore_scripts {
-            let building = packages.iter().filter(|(_, row)| row.manifest.has_build_script);
-            ignored_builds.extend(building.map(|(dep_path, _)| package_key(dep_path).to_owned()));
-        }
+        let ignored_builds: BTreeSet<String> =
+            ignored_builds.iter().map(|dep_path| package_key(dep_path).to_owned()).collect();
         Summary {
             changes,
             packages: names.len(),
             ignored_builds: ignored_builds.into_iter().collect(),
-            residue: Residue::default(),
+            ..Summary::default()
         }
+    }
+
+    pub(super) fn of_lockfile(lockfile: &Lockfile) -> Self {
+        Summary { packages: lockfile.packages.len(), lockfile_only: true, ..Summary::default() }
     }
 }
 

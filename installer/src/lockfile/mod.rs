@@ -3,6 +3,7 @@
 //! A [`Lockfile`] is what `resolve` produces and what `virtual_store` consumes; the file is only its written form.
 //! Every map is ordered, so the same resolution always gives the same bytes.
 
+mod current;
 mod dep_path;
 mod installable;
 mod platform;

@@ -3,6 +3,7 @@
 //! Tolerant of what an installer does not use: unknown fields, and known ones of a shape that npm ignores too. Maps are
 //! ordered, so nothing downstream depends on the order in which people write their dependencies.
 
+pub mod edit;
 mod error;
 
 pub use self::error::ManifestError;
@@ -90,13 +91,13 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Reads the file; blocks.
+    /// Reads the file, and gives its bytes too; blocks.
     ///
     /// # Errors
     /// When there is no such file, when it cannot be read, and as [`parse`](Self::parse).
-    pub fn read(path: &Path) -> Result<Manifest, ManifestError> {
+    pub fn read(path: &Path) -> Result<(Manifest, Vec<u8>), ManifestError> {
         match rt::fs::read(path) {
-            Ok(bytes) => Manifest::parse(&bytes, path),
+            Ok(bytes) => Ok((Manifest::parse(&bytes, path)?, bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(ManifestError::Missing { path: path.to_owned() })
             }

@@ -19,6 +19,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use url::Url;
 
@@ -41,6 +42,7 @@ struct Inner {
     policy: RetryPolicy,
     cache: PackumentCache,
     offline: bool,
+    prefers_offline: AtomicBool,
     reporter: Arc<dyn Reporter>,
     packuments: Mutex<BTreeMap<String, PackumentSlot>>,
 }
@@ -74,6 +76,7 @@ impl RegistryClient {
             policy: RetryPolicy::new(network),
             cache: PackumentCache::new(StoreDir::new(&settings.store_dir)),
             offline: network.offline,
+            prefers_offline: AtomicBool::new(network.prefer_offline),
             reporter,
             packuments: Mutex::default(),
         };
@@ -116,6 +119,13 @@ impl RegistryClient {
     /// Drops the packuments that have arrived: for the end of resolution. One that is asked for again is fetched again.
     pub fn forget_packuments(&self) {
         self.shared.packuments().retain(|_, slot| matches!(slot, PackumentSlot::InFlight(_)));
+    }
+
+    /// From now on cached packuments are checked with the registry, and what has arrived is forgotten. False where that
+    /// was so all the time.
+    pub fn stop_preferring_offline(&self) -> bool {
+        self.forget_packuments();
+        self.shared.prefers_offline.swap(false, Ordering::Relaxed)
     }
 
     /// A download of a tarball; nothing is asked yet. `package` is what progress is reported for.
@@ -213,6 +223,9 @@ impl Inner {
         if self.offline {
             let missing = || FetchError::new(url.as_str(), 0, FetchErrorKind::Offline);
             return cached.map(|cached| cached.body).ok_or_else(missing);
+        }
+        if let Some(cached) = cached.as_ref().filter(|_| self.prefers_offline.load(Ordering::Relaxed)) {
+            return Ok(cached.body.clone());
         }
         let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
         let question = Question { url: url.clone(), accept: ABBREVIATED, gzip: true, if_none_match: etag };

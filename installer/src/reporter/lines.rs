@@ -35,6 +35,8 @@ impl<W: Write + Send> Reporter for LineReporter<W> {
             ProgressEvent::Stage { stage: Stage::Resolving } => "Resolving dependencies".to_owned(),
             ProgressEvent::Stage { stage: Stage::Importing } => "Installing packages".to_owned(),
             ProgressEvent::Stage { stage: Stage::Linking } => format!("Progress: {counts}"),
+            ProgressEvent::Stage { stage: Stage::Building } => "Building packages".to_owned(),
+            ProgressEvent::ScriptEnded { .. } => script_block(event),
             ProgressEvent::Warning { .. } | ProgressEvent::Retrying { .. } => warning_line(event),
             _ => return,
         };
@@ -55,9 +57,34 @@ pub(super) fn warning_line(event: &ProgressEvent) -> String {
     }
 }
 
+/// What a script did, in one piece, whatever ran beside it.
+pub(super) fn script_block(event: &ProgressEvent) -> String {
+    let ProgressEvent::ScriptEnded { package, script, command, output, failed } = event else { return String::new() };
+    let mut block = format!("{package} {script}$ {command}");
+    for line in output.lines() {
+        block.push_str("\n│ ");
+        block.push_str(line);
+    }
+    block.push_str(if *failed { "\n└ failed" } else { "\n└ done" });
+    block
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_is_one_block() {
+        let mut out = Vec::new();
+        LineReporter::new(&mut out).report(&ProgressEvent::ScriptEnded {
+            package: "native@1.0.0".into(),
+            script: "install",
+            command: "make".into(),
+            output: "cc a.c\ncc b.c\n".into(),
+            failed: false,
+        });
+        assert_eq!(String::from_utf8(out).unwrap(), "native@1.0.0 install$ make\n│ cc a.c\n│ cc b.c\n└ done\n");
+    }
 
     #[test]
     fn warnings_and_stages_become_lines() {

@@ -39,6 +39,10 @@ pub enum ProgressEvent {
     Imported { dep_path: String },
     /// Something people should know that does not stop the install.
     Warning { code: &'static str, message: String },
+    /// A script of this package, or of the project, runs.
+    ScriptStarted { package: String, script: &'static str },
+    /// It ended. The output of one that failed is in the error or the warning that follows.
+    ScriptEnded { package: String, script: &'static str, command: String, output: String, failed: bool },
     /// A stage of the pipeline began.
     Stage { stage: Stage },
 }
@@ -55,6 +59,8 @@ pub enum Stage {
     Importing,
     /// Symlinks, hoisting and commands.
     Linking,
+    /// Scripts of dependencies that are allowed to run.
+    Building,
 }
 
 /// Receives the events of one install, from any thread.

@@ -37,7 +37,10 @@ impl Paint {
 
 /// The summary as people read it; ends with a newline.
 pub fn summary_text(summary: &Summary, elapsed: Duration, paint: Paint) -> String {
-    let mut text = changes_text(&summary.changes, paint);
+    let mut text = match summary.lockfile_only {
+        true => "pnpm-lock.yaml is up to date; node_modules is as it was\n".to_owned(),
+        false => changes_text(&summary.changes, paint),
+    };
     if !summary.ignored_builds.is_empty() {
         let packages = summary.ignored_builds.join(", ");
         let _ = writeln!(text, "\nBuild scripts were not run: {packages}");

@@ -3,7 +3,7 @@
 //! A gauge belongs to a URL, so it is drawn once however many snapshots wait for that download.
 
 use super::counts::Counts;
-use super::lines::{WAITING, warning_line};
+use super::lines::{WAITING, script_block, warning_line};
 use super::{ProgressEvent, Reporter, Stage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
@@ -86,6 +86,14 @@ impl Reporter for TerminalReporter {
                 if let Some(gauge) = state.gauges.remove(url) {
                     gauge.finish_and_clear();
                 }
+            }
+            ProgressEvent::ScriptStarted { package, script } => {
+                self.line.set_message(format!("Running {script} of {package}"));
+                self.line.tick();
+            }
+            ProgressEvent::ScriptEnded { .. } => {
+                // A terminal that went away is no reason to stop an install.
+                let _ = self.bars.println(script_block(event));
             }
             ProgressEvent::Warning { .. } | ProgressEvent::Retrying { .. } => {
                 // A terminal that went away is no reason to stop an install.

@@ -33,7 +33,7 @@ use self::packument::Packument;
 use self::registry_view::Registry;
 use self::relay::Relay;
 use self::roots::{PROJECT, Roots, overrides_of};
-use self::specifier::target_of;
+pub(crate) use self::specifier::target_of;
 use self::to_lockfile::to_lockfile;
 use crate::lockfile::Lockfile;
 use crate::manifest::Manifest;

@@ -2,7 +2,7 @@
 
 /// The package that a dependency means, and the range or tag of it: `("x", "npm:@a/b@^1")` is `("@a/b", "^1")`.
 /// `None` for what is not from a registry (git, URLs, `file:`, `link:`, `workspace:`, `catalog:`).
-pub(super) fn target_of<'a>(alias: &'a str, specifier: &'a str) -> Option<(&'a str, &'a str)> {
+pub(crate) fn target_of<'a>(alias: &'a str, specifier: &'a str) -> Option<(&'a str, &'a str)> {
     let Some(target) = specifier.strip_prefix("npm:") else {
         let foreign = specifier.contains(':') || (specifier.contains('/') && !specifier.starts_with('@'));
         return (!foreign).then_some((alias, specifier));

@@ -9,16 +9,20 @@ use crate::store::{PackageFiles, StoreDir};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Puts packages in place. Finds out once which way the disk allows, and keeps to it.
 #[derive(Debug, Default)]
 pub struct Importer {
     /// An index into [`METHODS`]: the first that may work.
     method: AtomicU8,
-    added: AtomicUsize,
+    /// The directories that it has made.
+    added: Mutex<BTreeSet<PathBuf>>,
     /// Whether directories that are there have to be looked into; see [`boot_note`].
     distrusts: bool,
+    /// Whether directories that are there are made anew.
+    replaces: bool,
 }
 
 /// Whether an import did anything.
@@ -65,9 +69,23 @@ impl Importer {
         Importer { distrusts: !boot_note::is_of_this_boot(modules_dir), ..Importer::default() }
     }
 
+    /// An importer that makes every directory anew.
+    pub fn replacing() -> Self {
+        Importer { replaces: true, ..Importer::default() }
+    }
+
     /// How many directories it has made.
     pub fn added(&self) -> usize {
-        self.added.load(Ordering::Relaxed)
+        self.added_dirs().len()
+    }
+
+    /// Whether it has made this directory.
+    pub fn has_added(&self, dir: &Path) -> bool {
+        self.added_dirs().contains(dir)
+    }
+
+    fn added_dirs(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.added.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes `target` hold these files. A directory that is there already is complete, and is left as it is, unless the
@@ -77,7 +95,7 @@ impl Importer {
     /// When a file is missing in the store or the disk refuses; `target` is not there then.
     pub fn import(&self, files: &PackageFiles, store: &StoreDir, target: &Path) -> Result<Imported, ImportError> {
         if rt::fs::exists(target) {
-            if !self.distrusts || is_whole(files, target) {
+            if !self.replaces && (!self.distrusts || is_whole(files, target)) {
                 return Ok(Imported::Present);
             }
             rt::fs::remove_dir_all(target).map_err(|source| ImportError::Io { path: target.to_owned(), source })?;
@@ -91,7 +109,7 @@ impl Importer {
                 Ok(Imported::Present)
             }
             Ok(()) => {
-                self.added.fetch_add(1, Ordering::Relaxed);
+                self.added_dirs().insert(target.to_owned());
                 Ok(Imported::Added)
             }
             Err(source) => Err(ImportError::Io { path: target.to_owned(), source }),

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// The longest directory name under node_modules/.pnpm, in bytes: pnpm's `virtual-store-dir-max-length`.
-const DIRECTORY_NAME_BYTES_MAX: usize = 120;
+pub(super) const DIRECTORY_NAME_BYTES_MAX: usize = 120;
 
 /// How many hexadecimal digits of a hash replace the end of a name that is too long.
 const SHORT_HASH_DIGITS: usize = 32;

@@ -11,6 +11,7 @@ mod import;
 mod install_package_by_snapshot;
 mod layout;
 pub mod link;
+pub mod modules_yaml;
 pub mod prune;
 
 pub use create_virtual_store::{CreateVirtualStore, CreateVirtualStoreError, InstalledPackages, SnapshotToInstall};

@@ -112,6 +112,11 @@ impl LocalRegistry {
         requests.iter().filter(|(path, _)| path.ends_with(".tgz")).map(|(path, n)| (path.clone(), *n)).collect()
     }
 
+    /// How often this path was asked for.
+    pub fn requests_for(&self, path: &str) -> usize {
+        self.requests.lock().unwrap().get(path).copied().unwrap_or_default()
+    }
+
     /// How often anything was asked for.
     pub fn requests(&self) -> usize {
         self.requests.lock().unwrap().values().sum()
@@ -189,10 +194,20 @@ pub fn lockstep(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Out
     command(registry, dir, arguments).output().unwrap()
 }
 
+/// Runs another command than `install`, as [`lockstep`] does.
+pub fn run(registry: &LocalRegistry, dir: &Path, name: &str, arguments: &[&str]) -> Output {
+    named_command(registry, dir, name, arguments).output().unwrap()
+}
+
 /// What [`lockstep`] runs.
 pub fn command(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Command {
+    named_command(registry, dir, "install", arguments)
+}
+
+/// What [`run`] runs.
+pub fn named_command(registry: &LocalRegistry, dir: &Path, name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.arg("install").arg("--dir").arg(dir).arg("--registry").arg(&registry.url).args(arguments);
+    command.arg(name).arg("--dir").arg(dir).arg("--registry").arg(&registry.url).args(arguments);
     for (name, _) in std::env::vars() {
         if name == "CI" || name.to_ascii_lowercase().starts_with("npm_config") {
             command.env_remove(name);

@@ -14,6 +14,10 @@ fn add(dir: &Path, prefix: &str, entries: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();
         let (path, name) = (entry.path(), format!("{prefix}{}", entry.file_name().to_string_lossy()));
+        // It says when the tree was made.
+        if name.ends_with(".lockstep-state.json") {
+            continue;
+        }
         let kind = entry.file_type().unwrap();
         let what = if kind.is_symlink() {
             format!("-> {}", std::fs::read_link(&path).unwrap().display())
@@ -22,7 +26,12 @@ fn add(dir: &Path, prefix: &str, entries: &mut BTreeMap<String, String>) {
             "a directory".to_owned()
         } else {
             let mode = std::fs::metadata(&path).unwrap().permissions();
-            format!("{mode:?} {}", String::from_utf8_lossy(&std::fs::read(&path).unwrap()))
+            let bytes = std::fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            // Which store a tree is from is no difference.
+            let is_modules = name.ends_with(".modules.yaml");
+            let lines = text.split_inclusive('\n').filter(|line| !(is_modules && line.contains("\"storeDir\"")));
+            format!("{mode:?} {}", lines.collect::<String>())
         };
         entries.insert(name, what);
     }

@@ -1,0 +1,110 @@
+//! The stage that runs scripts: those of dependencies that may build and are not built, and the project's own.
+
+use super::InstallError;
+use super::project::Project;
+use super::session::Session;
+use crate::lockfile::{DepPath, Lockfile};
+use crate::reporter::{ProgressEvent, Stage};
+use crate::rt;
+use crate::scripts::lifecycle::{AFTER, BEFORE, Package};
+use crate::scripts::{self, BuildPlan, Environment};
+use crate::tarball::Coordinator;
+use crate::virtual_store::bins::{self, Bin};
+use crate::virtual_store::{InstalledPackages, modules_yaml};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What became of the builds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Builds {
+    /// Snapshots that nobody decided about.
+    pub(super) ignored: BTreeSet<DepPath>,
+    /// Snapshots that are to be built by an install that runs scripts.
+    pub(super) pending: BTreeSet<DepPath>,
+}
+
+/// Builds what may build, unless no script is to run.
+pub(super) async fn dependencies<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    lockfile: &Lockfile,
+    installed: &InstalledPackages,
+    bins: Vec<Bin>,
+) -> Result<Builds, InstallError> {
+    let policy = &session.options.settings.builds;
+    let any = installed.values().any(|row| row.manifest.has_build_script);
+    if !any {
+        return Ok(Builds::default());
+    }
+    let unbuilt = unbuilt(project, session, installed).await;
+    if session.options.ignore_scripts {
+        return Ok(Builds { pending: unbuilt, ..Builds::default() });
+    }
+    let BuildPlan { steps, undecided } =
+        scripts::plan::plan(lockfile, installed, policy, &|dep_path| !unbuilt.contains(dep_path));
+    if !steps.is_empty() {
+        session.report(ProgressEvent::Stage { stage: Stage::Building });
+        let environment = environment(project, session).await;
+        let plan = BuildPlan { steps, undecided: BTreeSet::new() };
+        scripts::run::run(&plan, &project.layout, &environment, &session.reporter).await?;
+        // A build may have made the file that a command starts, or made it another kind of program.
+        let written = rt::parallel("command", bins, |bin| bins::apply(&bin)).await;
+        written.into_iter().collect::<Result<(), _>>()?;
+    }
+    Ok(Builds { ignored: undecided, pending: BTreeSet::new() })
+}
+
+/// The snapshots with build scripts that are not known to be built: whoever made the tree, pnpm or this program, wrote
+/// down what it holds, and which of that is not built.
+async fn unbuilt<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    installed: &InstalledPackages,
+) -> BTreeSet<DepPath> {
+    let building = installed.iter().filter(|(_, row)| row.manifest.has_build_script);
+    let building: BTreeSet<DepPath> = building.map(|(dep_path, _)| dep_path.clone()).collect();
+    let (layout, importer) = (project.layout.clone(), session.importer.clone());
+    rt::blocking("look for builds", move || {
+        let built = modules_yaml::built(&layout);
+        let is_new = |dep_path: &DepPath| importer.has_added(&layout.package_dir(dep_path));
+        building.into_iter().filter(|dep_path| is_new(dep_path) || !built.contains(dep_path)).collect()
+    })
+    .await
+}
+
+/// The project's own scripts before anything else happens.
+pub(super) async fn project_before<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+) -> Result<(), InstallError> {
+    project_scripts(project, session, &BEFORE).await
+}
+
+/// The project's own scripts when everything is in place.
+pub(super) async fn project_after<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<(), InstallError> {
+    project_scripts(project, session, &AFTER).await
+}
+
+async fn project_scripts<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    events: &[&'static str],
+) -> Result<(), InstallError> {
+    let options = &session.options;
+    // As in pnpm: `add`, `remove` and `update` are no install of the project.
+    if options.ignore_scripts || options.lockfile_only || options.edit.is_some() {
+        return Ok(());
+    }
+    let dir = project.layout.project_dir.clone();
+    let package = rt::blocking("read scripts", move || Package::read(&dir)).await;
+    if !package.has_any(events) {
+        return Ok(());
+    }
+    let environment = environment(project, session).await;
+    Ok(package.run(events, &environment, &*session.reporter).await?)
+}
+
+async fn environment<C: Coordinator>(project: &Project, session: &Session<C>) -> Arc<Environment> {
+    let (layout, user_agent) = (project.layout.clone(), session.options.settings.network.user_agent.clone());
+    rt::blocking("look around", move || Arc::new(Environment::new(&layout, &user_agent))).await
+}
