@@ -1,10 +1,13 @@
 //! The words that every stage shares: which package, and what its manifest says that an installer needs.
 
+use crate::rt::{self, FileKind};
 use crate::store::PackageFiles;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 /// A published package: its real name (never an alias) and its exact version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +83,31 @@ impl BundledManifest {
         let (own, wanted) = (published_version(&self.version), published_version(&package.version));
         (self.name.is_empty() || self.name.eq_ignore_ascii_case(&package.name)) && (own.is_empty() || own == wanted)
     }
+}
+
+/// Directories that are never part of a package.
+const NEVER_PACKED: [&str; 3] = ["node_modules", ".git", ".svn"];
+
+/// The files of a directory that is used as a package, relative to it with forward slashes; blocks.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn files_of_directory(dir: &Path) -> io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    let mut pending = vec![String::new()];
+    while let Some(below) = pending.pop() {
+        for name in rt::fs::read_dir(&dir.join(&below))? {
+            let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
+            match rt::fs::kind(&dir.join(&path))? {
+                FileKind::Directory if NEVER_PACKED.contains(&name.as_str()) => {}
+                FileKind::Directory => pending.push(path),
+                FileKind::File => files.push(path),
+                FileKind::Symlink => {}
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// A version without what registries drop from it: `v1.0.0+build` is `1.0.0`.

@@ -17,6 +17,19 @@ pub enum ConfigError {
         /// Why the disk refused.
         source: io::Error,
     },
+    /// pnpm-workspace.yaml is no YAML, or no map.
+    #[error("{} cannot be understood: line {line}, column {column}: {message}", file.display())]
+    #[diagnostic(code(lockstep::config::syntax), help("correct the file at that place"))]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: u64,
+        /// Column, from 1.
+        column: u64,
+        /// What the parser said.
+        message: String,
+    },
     /// A setting has a value that means nothing.
     #[error("`{key}` in {origin} is `{value}`: expected {expected}")]
     #[diagnostic(code(lockstep::config::invalid), help("change `{key}` in {origin}, or remove it to use the default"))]

@@ -34,6 +34,12 @@ impl Npmrc {
         npmrc
     }
 
+    /// Settings that another file has: name → values, none of them empty of meaning.
+    pub(super) fn from_entries(mut entries: BTreeMap<String, Vec<String>>) -> Self {
+        entries.retain(|_, values| !values.is_empty());
+        Npmrc { entries, unset_variables: Vec::new() }
+    }
+
     /// The setting's value; the last one of a list.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.entries.get(key).and_then(|values| values.last()).map(String::as_str)

@@ -1,15 +1,17 @@
 //! All settings of an install, and how they are put together.
 //!
-//! The command line goes before the environment, that before the project's .npmrc, that before the user's, and that
-//! before the defaults.
+//! The command line goes before the environment, that before pnpm-workspace.yaml, that before the project's .npmrc, that
+//! before the user's, and that before the defaults.
 
 use super::auth::{Auth, Credentials, nerf_dart, redact_url};
 use super::build_policy::BuildPolicy;
 use super::error::ConfigError;
 use super::network::NetworkSettings;
+use super::project::ProjectSettings;
 use super::proxy::{Proxies, Proxy};
 use super::registries::{DEFAULT_REGISTRY, Registries, parse_registry};
 use super::sources::{Env, Found, Sources};
+use super::workspace_file::WorkspaceFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -34,6 +36,8 @@ pub struct Settings {
     pub pnpm_store_dir: PathBuf,
     /// How requests are sent.
     pub network: NetworkSettings,
+    /// What the project says of itself.
+    pub project: ProjectSettings,
     /// Which dependencies may run build scripts.
     pub builds: BuildPolicy,
     /// What was passed over in the settings, and why; one sentence each, without secrets.
@@ -70,12 +74,13 @@ impl Settings {
             pnpm_store_dir: store_dir.join(PNPM_STORE_VERSION),
             store_dir,
             network: NetworkSettings::default(),
+            project: ProjectSettings::default(),
             builds: BuildPolicy::default(),
             warnings: Vec::new(),
         }
     }
 
-    /// Reads the settings of the project in `project_dir`; `home` is the user's home directory, `env` gives environment
+    /// Reads the settings of the project in `project_dir`, the root of its workspace if it has one; `home` is the user's home directory, `env` gives environment
     /// variables.
     ///
     /// # Errors
@@ -89,6 +94,10 @@ impl Settings {
         let mut sources = Sources { command_line: overrides.into_map(), env, files: Vec::new() };
         let paths = Paths { project_dir, home, env };
         let userconfig = sources.get("userconfig");
+        let workspace_file = WorkspaceFile::read(project_dir)?;
+        if let Some(file) = &workspace_file {
+            sources.add_workspace_file(file);
+        }
         let project_file = project_dir.join(".npmrc");
         sources.add_file(&project_file)?;
         let user_file = userconfig.map(|found| paths.absolute(&found.value)).or(home.map(|home| home.join(".npmrc")));
@@ -96,6 +105,8 @@ impl Settings {
         if let Some(user_file) = user_file.filter(|user_file| *user_file != project_file) {
             sources.add_file(&user_file)?;
         }
+        let workspace_dir = workspace_file.is_some().then(|| project_dir.to_owned());
+        let project = ProjectSettings::load(&sources, workspace_file, workspace_dir)?;
         let mut warnings = unset_variables(&sources);
         let mut registries = registries(&sources)?;
         let mut auth = auth(&sources, &registries, &mut warnings);
@@ -104,6 +115,7 @@ impl Settings {
             store_dir: paths.store_dir(&sources)?,
             pnpm_store_dir: paths.pnpm_store_dir(&sources),
             network: network(&sources, &paths)?,
+            project,
             builds: BuildPolicy::read(project_dir),
             registries,
             auth,
@@ -305,7 +317,7 @@ fn number<T: FromStr>(sources: &Sources<'_>, key: &str, expected: &'static str) 
     sources.get(key).map(parse).transpose()
 }
 
-fn flag(sources: &Sources<'_>, key: &str) -> Result<Option<bool>, ConfigError> {
+pub(super) fn flag(sources: &Sources<'_>, key: &str) -> Result<Option<bool>, ConfigError> {
     let parse = |found: Found| match found.value.trim() {
         "true" | "1" => Ok(true),
         "false" | "0" | "null" => Ok(false),
@@ -314,7 +326,7 @@ fn flag(sources: &Sources<'_>, key: &str) -> Result<Option<bool>, ConfigError> {
     sources.get(key).map(parse).transpose()
 }
 
-fn invalid(key: &str, found: &Found, value: &str, expected: &'static str) -> ConfigError {
+pub(super) fn invalid(key: &str, found: &Found, value: &str, expected: &'static str) -> ConfigError {
     ConfigError::Invalid { key: key.to_owned(), origin: found.origin.clone(), value: value.to_owned(), expected }
 }
 
@@ -348,6 +360,11 @@ mod tests {
                 rt::fs::write_new(&parent.join(".npmrc"), text.as_bytes(), false).unwrap();
             }
             Machine { directory, variables: Vec::new() }
+        }
+
+        fn workspace_file(&self, text: &str) {
+            let path = self.directory.path().join("project/pnpm-workspace.yaml");
+            rt::fs::write_new(&path, text.as_bytes(), false).unwrap();
         }
 
         fn load(&self, overrides: Overrides) -> Result<Settings, ConfigError> {
@@ -434,6 +451,44 @@ mod tests {
         assert_eq!(proxies.http.as_ref().map(|proxy| proxy.port), Some(2));
         assert_eq!(proxies.no_proxy, ["a.test", "b.test"]);
         assert!(!format!("{settings:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn pnpm_workspace_yaml_is_read_and_goes_before_npmrc() {
+        let machine = Machine::new("fetch-retries=5\nauto-install-peers=true\nregistry=https://npmrc.test", "");
+        machine.workspace_file(
+            "packages: [packages/*, '!packages/old']\nfetchRetries: 7\nautoInstallPeers: false\n\
+             registries: {default: https://yaml.test, '@acme': https://acme.test}\n\
+             catalog: {react: ^18.0.0}\ncatalogs: {old: {react: 17}}\noverrides: {a>b: '-', c: 1.0}\n\
+             linkWorkspacePackages: deep\nhoistPattern: ['*', '!x']\nshamefullyHoist: true\n\
+             supportedArchitectures: {os: [current, win32]}\npackageExtensions: {a@1: {dependencies: {b: '2'}}}\n\
+             peerDependencyRules: {allowAny: ['@x/*'], ignoreMissing: [y]}\nmadeUp: 1\nalsoMadeUp: {x: 1}\nnothing:\n",
+        );
+        let settings = machine.load(Overrides::default()).unwrap();
+        assert_eq!(settings.network.fetch_retries, 7);
+        assert_eq!(settings.registries.default.as_str(), "https://yaml.test/");
+        assert_eq!(settings.registries.registry_for("@acme/x").as_str(), "https://acme.test/");
+        let project = settings.project;
+        assert_eq!(project.packages, ["packages/*", "!packages/old"]);
+        assert_eq!(project.catalogs["default"]["react"], "^18.0.0");
+        assert_eq!(project.catalogs["old"]["react"], "17");
+        assert_eq!(project.overrides["a>b"], "-");
+        assert!(!project.auto_install_peers && project.link_workspace_packages);
+        assert!(project.hoist_pattern.matches("y") && !project.hoist_pattern.matches("x"));
+        assert!(project.public_hoist_pattern.matches("anything"));
+        assert_eq!(project.supported_architectures.os, ["current", "win32"]);
+        assert_eq!(project.package_extensions["a@1"].dependencies["b"], "2");
+        assert!(project.peer_dependency_rules.allow_any.matches("@x/y"));
+        assert_eq!(project.unsupported, ["alsoMadeUp", "madeUp"]);
+        assert!(project.workspace_dir.is_some());
+    }
+
+    #[test]
+    fn a_setting_of_the_wrong_kind_is_an_error() {
+        let machine = Machine::new("", "");
+        machine.workspace_file("packages: packages/*\n");
+        let error = machine.load(Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains("`packages`") && error.contains("a list of globs"), "{error}");
     }
 
     #[test]

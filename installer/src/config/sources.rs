@@ -2,7 +2,9 @@
 
 use super::error::ConfigError;
 use super::npmrc::Npmrc;
+use super::workspace_file::{WorkspaceFile, kebab_case};
 use crate::rt;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -41,6 +43,26 @@ impl Sources<'_> {
         let npmrc = Npmrc::parse(&String::from_utf8_lossy(&bytes), self.env);
         self.files.push((path.display().to_string(), npmrc));
         Ok(())
+    }
+
+    /// Adds the simple settings of a pnpm-workspace.yaml below those read before, under their names in .npmrc.
+    pub fn add_workspace_file(&mut self, file: &WorkspaceFile) {
+        let mut entries = BTreeMap::new();
+        for (name, value) in &file.settings {
+            match value {
+                Value::Object(registries) if name == "registries" => {
+                    for (scope, url) in registries {
+                        let name = if scope == "default" { "registry".to_owned() } else { format!("{scope}:registry") };
+                        entries.insert(name, simple(url).into_iter().collect());
+                    }
+                }
+                Value::Array(items) => {
+                    drop(entries.insert(kebab_case(name), items.iter().filter_map(simple).collect()))
+                }
+                value => drop(entries.insert(kebab_case(name), simple(value).into_iter().collect())),
+            }
+        }
+        self.files.push((file.origin.clone(), Npmrc::from_entries(entries)));
     }
 
     /// The value of a setting, from the source of the highest priority that has it.
@@ -94,5 +116,14 @@ impl Sources<'_> {
             format!("npm_config_{key}"),
         ];
         names.iter().find_map(|name| self.variable(name))
+    }
+}
+
+/// A value of YAML as .npmrc would have it; `None` for nothing, and for what has parts.
+fn simple(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -3,8 +3,10 @@
 //! [`install_with`] is all of it on one screen. The stages are the modules that it names; what they share for the length
 //! of one install (registry, store, writer, coordination) is a `Session`.
 
+mod advice;
 mod build;
 mod edit;
+mod foreign;
 mod no_lockfile;
 mod options;
 mod project;
@@ -27,7 +29,8 @@ use crate::resolve::ResolveError;
 use crate::rt::{self, Point, StopSignal};
 use crate::scripts::ScriptError;
 use crate::tarball::{Coordinator, MemCache, TarballError};
-use crate::virtual_store::{CreateVirtualStoreError, LinkError};
+use crate::virtual_store::{CreateVirtualStoreError, ImportError, LinkError};
+use crate::workspace::WorkspaceError;
 use project::Project;
 use project_lock::ProjectLock;
 use session::Session;
@@ -51,9 +54,11 @@ pub async fn install_with<C: Coordinator>(
     cache: C,
     reporter: Arc<dyn Reporter>,
 ) -> Result<Summary, InstallError> {
+    // A workspace is one project, whichever of its directories the command starts in.
+    let locked_dir = options.settings.project.workspace_dir.as_ref().unwrap_or(&options.dir);
     let _lock = tokio::select! {
         biased;
-        lock = ProjectLock::acquire(&options.dir, &*reporter) => lock,
+        lock = ProjectLock::acquire(locked_dir, &*reporter) => lock,
         signal = rt::interrupted() => return Err(InstallError::Interrupted(signal)),
     };
     for message in options.settings.warnings.clone() {
@@ -64,7 +69,17 @@ pub async fn install_with<C: Coordinator>(
         return Ok(summary);
     }
     let project = Project::open(&options).await?;
-    let session = Session::open(options, cache, reporter)?;
+    if let Some(message) = project.settings_that_do_nothing() {
+        reporter.report(&ProgressEvent::Warning { code: "UNSUPPORTED_SETTINGS", message });
+    }
+    if let Some(message) = advice::package_manager(&project) {
+        reporter.report(&ProgressEvent::Warning { code: "PACKAGE_MANAGER", message });
+    }
+    for selector in &project.selection.unmatched {
+        let message = format!("--filter {selector} matches no project");
+        reporter.report(&ProgressEvent::Warning { code: "FILTER", message });
+    }
+    let session = Session::open(options, &project.layout, cache, reporter)?;
     let installed = tokio::select! {
         biased;
         installed = run(&project, &session) => installed,
@@ -93,7 +108,7 @@ async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<
         }
         None => project,
     };
-    let lockfile = stages::lockfile(project, session).await?;
+    let (lockfile, is_new) = stages::lockfile(project, session).await?;
     if session.options.lockfile_only {
         project.save_edit(&lockfile).await?;
         return Ok(Summary::of_lockfile(&lockfile));
@@ -103,6 +118,9 @@ async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<
     let packages = stages::create_virtual_store(project, session, &lockfile).await?;
     let summary = stages::finish(project, session, &lockfile, &packages).await?;
     project.save_edit(&lockfile).await?;
+    if is_new {
+        advice::after_resolution(project, &lockfile).into_iter().for_each(|warning| session.report(warning));
+    }
     stages::remember(project, session, &lockfile, &packages, &summary).await;
     Ok(summary)
 }
@@ -129,6 +147,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Manifest(#[from] ManifestError),
+    /// The projects of the workspace do not fit together.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Workspace(#[from] WorkspaceError),
     /// pnpm-lock.yaml cannot be read.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -153,6 +175,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     VirtualStore(#[from] CreateVirtualStoreError),
+    /// A directory cannot be copied.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Import(#[from] ImportError),
     /// A script failed.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -11,12 +11,14 @@ use crate::lockfile::{
     DepPath, DirectDependency, Importer as LockfileImporter, LOCKFILE_VERSION, LockedPackage, Lockfile, Snapshot,
     package_key, reference_to,
 };
+use crate::manifest::DependencyKind;
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Stage};
 use crate::resolve::{ChosenVersion, RegistryPackuments, VersionChooser};
 use crate::rt;
-use crate::tarball::{Caller, Coordinator, Source, TarballRequest};
+use crate::tarball::{Caller, Coordinator, Origin, Source, TarballRequest};
 use crate::virtual_store::{CreateVirtualStoreError, Imported, InstalledPackages};
+use crate::workspace::{ImporterId, Member, Target, shown};
 use futures_util::future::{LocalBoxFuture, try_join_all};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -27,13 +29,18 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     let walk = InstallPackageFromRegistry {
         project,
         session,
-        chooser: VersionChooser::new(RegistryPackuments::new(session.downloader.registry().clone())),
+        chooser: VersionChooser::new(
+            RegistryPackuments::new(session.downloader.registry().clone()),
+            &project.workspace,
+        ),
         walked: RefCell::default(),
     };
-    let importer = walk.install_direct_dependencies().await?;
+    let members = project.workspace.members.iter().filter(|(id, _)| project.selection.importers.contains(*id));
+    let members = members.map(|(id, member)| walk.install_direct_dependencies(id, member));
+    let importers: Vec<_> = try_join_all(members).await?;
     let Walked { mut lockfile, installed } = walk.walked.into_inner();
     lockfile.lockfile_version = LOCKFILE_VERSION.to_owned();
-    lockfile.importers.insert(".".to_owned(), importer);
+    lockfile.importers.extend(importers);
     session.downloader.registry().forget_packuments();
     stages::begin_changes(project).await?;
     stages::finish(project, session, &lockfile, &installed).await
@@ -53,24 +60,36 @@ struct Walked {
 }
 
 impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
-    async fn install_direct_dependencies(&self) -> Result<LockfileImporter, InstallError> {
-        let (manifest, include) = (&self.project.manifest, self.session.options.include);
+    async fn install_direct_dependencies(
+        &self,
+        id: &ImporterId,
+        member: &Member,
+    ) -> Result<(ImporterId, LockfileImporter), InstallError> {
+        let (include, project) = (self.session.options.include, shown(id));
         let mut importer = LockfileImporter::default();
         let kinds = [
-            (include.prod, &manifest.dependencies, &mut importer.dependencies, false),
-            (include.dev, &manifest.dev_dependencies, &mut importer.dev_dependencies, false),
-            (include.optional, &manifest.optional_dependencies, &mut importer.optional_dependencies, true),
+            (include.prod, DependencyKind::Production, &mut importer.dependencies),
+            (include.dev, DependencyKind::Development, &mut importer.dev_dependencies),
+            (include.optional, DependencyKind::Optional, &mut importer.optional_dependencies),
         ];
-        for (included, ranges, direct, optional) in kinds {
-            if !included {
-                continue;
+        for (_, kind, direct) in kinds.into_iter().filter(|(included, ..)| *included) {
+            let of_kind = member.wanted.iter().filter(|(_, wanted)| wanted.kind == kind);
+            let mut ranges = BTreeMap::new();
+            for (alias, wanted) in of_kind {
+                match &wanted.target {
+                    Target::Resolved { specifier, .. } => drop(ranges.insert(alias.clone(), specifier.clone())),
+                    Target::Link { path } => {
+                        let (specifier, version) = (wanted.specifier.clone(), format!("link:{path}"));
+                        direct.insert(alias.clone(), DirectDependency { specifier, version });
+                    }
+                }
             }
-            for (alias, reference) in self.install_all("package.json", ranges.clone(), optional).await? {
-                let specifier = ranges[&alias].clone();
-                direct.insert(alias, DirectDependency { specifier, version: reference });
+            for (alias, version) in self.install_all(&project, ranges, kind == DependencyKind::Optional).await? {
+                let specifier = member.wanted[&alias].specifier.clone();
+                direct.insert(alias, DirectDependency { specifier, version });
             }
         }
-        Ok(importer)
+        Ok((id.clone(), importer))
     }
 
     /// Installs these dependencies and all below them; alias → reference of those that could be had.
@@ -125,7 +144,7 @@ impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
         let package: PackageId = chosen.package.clone();
         let integrity = stages::integrity_of(&package, &chosen.locked)?;
         let (url, downloader) = (chosen.tarball_url.clone(), self.session.downloader.clone());
-        let request = TarballRequest { downloader, package: package.clone(), url, integrity };
+        let request = TarballRequest { downloader, package: package.clone(), url, integrity, origin: Origin::Registry };
         let fetched = request.run_with_mem_cache(&self.session.coordination.cache, Caller::Install).await?;
         self.session.report(match fetched.source {
             Source::Network => ProgressEvent::Fetched { package },

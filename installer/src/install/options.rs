@@ -9,12 +9,14 @@ use std::time::Duration;
 /// What an install is asked to do.
 #[derive(Debug, Clone)]
 pub struct InstallOptions {
-    /// The project's directory, with its package.json.
+    /// The project's directory, with its package.json. In a workspace any of its directories stands for all.
     pub dir: PathBuf,
     /// Registries, auth, network and store.
     pub settings: Settings,
     /// How versions are found.
     pub path: InstallPath,
+    /// `--filter`: the projects of the workspace whose node_modules is filled; empty means all.
+    pub filter: Vec<String>,
     /// Which of the project's dependencies are installed.
     pub include: IncludeKinds,
     /// How the cold batch gets its tarballs.
@@ -60,6 +62,7 @@ impl InstallOptions {
             dir,
             settings,
             path: InstallPath::Fresh,
+            filter: Vec::new(),
             include: IncludeKinds::ALL,
             coordination: CoordinationMode::Shared,
             prefetch: true,

@@ -1,24 +1,32 @@
-//! The project on disk: its manifest, its lockfile, its node_modules.
+//! The projects on disk: their manifests, their lockfile, their node_modules.
 
 use super::repeat::Inputs;
 use super::{Edit, EditError, InstallError, InstallOptions, InstallPath};
 use crate::lockfile::{self, Lockfile};
 use crate::manifest::edit::ManifestChange;
 use crate::manifest::{self, Manifest};
-use crate::package::PackageId;
+use crate::package::{BundledManifest, PackageId};
 use crate::rt;
 use crate::tarball::integrity::InvalidIntegrity;
 use crate::virtual_store::Layout;
+use crate::virtual_store::bins::LinkedManifests;
+use crate::workspace::filter::{self, Selection};
+use crate::workspace::{ImporterId, ROOT, Workspace};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A project as it was when the install began.
+/// A project, or all those of a workspace, as they were when the install began.
 pub(super) struct Project {
-    pub(super) manifest: Manifest,
-    /// package.json as it is on the disk.
+    pub(super) workspace: Workspace,
+    /// The project that the command is about, of those in the workspace.
+    id: ImporterId,
+    /// Its package.json as it is on the disk.
     manifest_bytes: Vec<u8>,
     pub(super) layout: Arc<Layout>,
+    /// The projects whose node_modules is filled.
+    pub(super) selection: Selection,
     /// What is read to begin with, to be compared with what is there at the end.
     pub(super) inputs: Inputs,
     lockfile_path: PathBuf,
@@ -95,6 +103,12 @@ impl ProjectError {
         ProjectError::Io { action: "write to the store at", path: path.to_owned(), source, help }
     }
 
+    /// A directory that a package is a copy of cannot be used.
+    pub(super) fn directory(path: &Path, source: io::Error) -> Self {
+        let help = "check the path after `file:` in package.json".to_owned();
+        ProjectError::Io { action: "copy", path: path.to_owned(), source, help }
+    }
+
     /// A file about node_modules cannot be changed.
     pub(super) fn modules(action: &'static str, path: &Path, source: io::Error) -> Self {
         let help = "check the project's permissions and the free space on its disk".to_owned();
@@ -113,21 +127,28 @@ impl ProjectError {
 }
 
 impl Project {
-    /// Reads package.json and, unless it goes unused, pnpm-lock.yaml.
+    /// Reads every package.json and, unless it goes unused, pnpm-lock.yaml.
     pub(super) async fn open(options: &InstallOptions) -> Result<Self, InstallError> {
-        let (dir, path) = (options.dir.clone(), options.path);
+        let (dir, path, settings) = (options.dir.clone(), options.path, options.settings.project.clone());
+        let selectors = options.filter.clone();
         rt::blocking("read project", move || {
             let inputs = Inputs::read(&dir);
-            let (manifest, manifest_bytes) = Manifest::read(&dir.join("package.json"))?;
-            let lockfile_path = dir.join(lockfile::FILE_NAME);
+            let workspace = Workspace::open(&dir, &settings)?;
+            let selection = filter::select(&workspace, &dir, &selectors)?;
+            let lockfile_path = workspace.root.join(lockfile::FILE_NAME);
+            let id = workspace.id_of(&dir);
+            let manifest_bytes = rt::fs::read(&workspace.dir(&id).join("package.json")).unwrap_or_default();
             let lockfile = match path {
                 InstallPath::NoLockfile => None,
                 InstallPath::Fresh | InstallPath::Frozen => Lockfile::read(&lockfile_path)?,
             };
+            let layout = Arc::new(Layout::new(&workspace.root));
             Ok(Project {
-                manifest,
+                workspace,
+                id,
                 manifest_bytes,
-                layout: Arc::new(Layout::new(&dir)),
+                layout,
+                selection,
                 inputs,
                 lockfile_path,
                 lockfile,
@@ -141,8 +162,7 @@ impl Project {
     pub(super) fn lockfile_in_force(&self, path: InstallPath) -> Result<Option<&Lockfile>, InstallError> {
         let frozen = path == InstallPath::Frozen;
         let Some(lockfile) = &self.lockfile else {
-            let nothing_to_lock = self.manifest.wanted().is_empty();
-            return if frozen && !nothing_to_lock {
+            return if frozen && !self.workspace.wants_nothing() {
                 Err(ProjectError::NoLockfile { dir: self.layout.project_dir.clone() }.into())
             } else {
                 Ok(None)
@@ -151,7 +171,10 @@ impl Project {
         if self.edit.as_ref().is_some_and(|edit| edit.resolves) {
             return Ok(None);
         }
-        match lockfile::satisfies(lockfile, &self.manifest) {
+        let is_here = |id: &ImporterId| self.workspace.members.contains_key(id);
+        match lockfile::satisfies(lockfile, &self.workspace) {
+            // A project that is gone takes its packages along, unless the lockfile may not change.
+            Ok(()) if !frozen && !lockfile.importers.keys().all(is_here) => Ok(None),
             Ok(()) => Ok(Some(lockfile)),
             Err(mismatch) if frozen => Err(mismatch.into()),
             Err(_) => Ok(None),
@@ -176,8 +199,11 @@ impl Project {
         let text = text.and_then(|text| manifest::edit::edited(text, changes));
         let text = text.ok_or_else(|| EditError::Shape { path: path.clone() })?;
         let kept = self.lockfile.as_ref().map(|lockfile| edit.kept(lockfile));
+        let manifest = Manifest::parse(text.as_bytes(), &path)?;
         Ok(Project {
-            manifest: Manifest::parse(text.as_bytes(), &path)?,
+            workspace: self.workspace.with_manifest(&self.id, manifest)?,
+            id: self.id.clone(),
+            selection: self.selection.clone(),
             manifest_bytes: self.manifest_bytes.clone(),
             layout: self.layout.clone(),
             inputs: self.inputs.with_manifest(&text),
@@ -199,8 +225,27 @@ impl Project {
         Ok(rt::blocking("write package.json", save).await.map_err(failed)?)
     }
 
+    /// package.json of the project that the command is about.
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.workspace.members[&self.id].manifest
+    }
+
+    /// Whether what decides the tree is in the three files that the next install would look at.
+    pub(super) fn is_simple(&self, lockfile: &Lockfile) -> bool {
+        let local = |locked: &lockfile::LockedPackage| {
+            let tarball = locked.resolution.tarball.as_deref();
+            locked.resolution.directory.is_some() || tarball.is_some_and(|url| url.starts_with("file:"))
+        };
+        let settings = &self.workspace.settings;
+        settings.packages.is_empty()
+            && settings.patched_dependencies.is_empty()
+            && self.workspace.members.len() == 1
+            && self.workspace.root == self.layout.project_dir
+            && !lockfile.packages.values().any(local)
+    }
+
     fn manifest_path(&self) -> PathBuf {
-        self.layout.project_dir.join("package.json")
+        self.workspace.dir(&self.id).join("package.json")
     }
 
     /// What decided a tree that was made from this lockfile: the one that was read, or one that was resolved and written.
@@ -220,4 +265,45 @@ impl Project {
         let (path, lockfile) = (self.lockfile_path.clone(), lockfile.clone());
         Ok(rt::blocking("write lockfile", move || lockfile.write(&path)).await?)
     }
+
+    /// What to say of settings that are set and do nothing; `None` where there is none.
+    pub(super) fn settings_that_do_nothing(&self) -> Option<String> {
+        let quoted = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let unsupported = &self.workspace.settings.unsupported;
+        let misplaced = self.workspace.members.get(ROOT).map_or(&[][..], |root| &root.manifest.misplaced_settings);
+        let mut parts = Vec::new();
+        if !unsupported.is_empty() {
+            parts.push(format!("{} in pnpm-workspace.yaml (not supported)", quoted(unsupported)));
+        }
+        if !misplaced.is_empty() {
+            parts.push(format!("{} in package.json (settings belong in pnpm-workspace.yaml)", quoted(misplaced)));
+        }
+        (!parts.is_empty()).then(|| format!("these settings do nothing here: {}", parts.join("; ")))
+    }
+
+    /// Whether every project's node_modules is filled.
+    pub(super) fn is_whole(&self) -> bool {
+        self.selection.importers.len() == self.workspace.members.len()
+    }
+
+    /// The directories of the workspace's projects.
+    pub(super) fn dirs(&self) -> BTreeSet<PathBuf> {
+        self.workspace.members.keys().map(|id| self.workspace.dir(id)).collect()
+    }
+
+    /// The projects that every package can find, by their names: all but the root, where they are to be found at all.
+    pub(super) fn named_dirs(&self) -> BTreeMap<String, PathBuf> {
+        let found = |id: &ImporterId| id != ROOT && self.workspace.settings.hoist_workspace_packages;
+        let members = self.workspace.members.iter().filter(|(id, _)| found(id));
+        members.filter_map(|(id, member)| Some((member.manifest.name.clone()?, self.workspace.dir(id)))).collect()
+    }
+}
+
+/// The manifests of these directories, as far as they have one; blocks.
+pub(super) fn linked_manifests(dirs: BTreeSet<PathBuf>) -> LinkedManifests {
+    let manifest = |dir: &PathBuf| {
+        let text = rt::fs::read(&dir.join("package.json")).ok()?;
+        Some(BundledManifest::parse(&text, &Default::default()))
+    };
+    dirs.into_iter().filter_map(|dir| manifest(&dir).map(|manifest| (dir, manifest))).collect()
 }

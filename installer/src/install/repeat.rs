@@ -60,7 +60,14 @@ impl Inputs {
 
 /// What the last install came to, if all of it still holds; blocks.
 pub(super) fn recognise(options: &InstallOptions) -> Option<Summary> {
-    if options.path == InstallPath::NoLockfile || options.edit.is_some() || options.lockfile_only || options.force {
+    let settings = &options.settings.project;
+    let simple = settings.packages.is_empty() && settings.patched_dependencies.is_empty();
+    if !simple
+        || options.path == InstallPath::NoLockfile
+        || options.edit.is_some()
+        || options.lockfile_only
+        || options.force
+    {
         return None;
     }
     let layout = Layout::new(&options.dir);

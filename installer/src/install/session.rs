@@ -8,7 +8,8 @@ use crate::resolve::PrefetchingResolver;
 use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
 use crate::tarball::{Beside, Coordinator, Downloader};
 use crate::virtual_store::{Coordination, Importer, Layout};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One install's registry, store, writer and coordination.
 pub(super) struct Session<C: Coordinator> {
@@ -19,13 +20,20 @@ pub(super) struct Session<C: Coordinator> {
     pub(super) importer: Arc<Importer>,
     pub(super) prefetcher: PrefetchingResolver<C>,
     pub(super) reporter: Arc<dyn Reporter>,
+    /// Tarballs, by their URLs, that this install asked for without an integrity: whoever asks for one again has to ask the same.
+    unpinned: Mutex<BTreeSet<String>>,
     writer: StoreIndexWriter,
     writer_handle: WriterHandle,
 }
 
 impl<C: Coordinator> Session<C> {
     /// Sets the store and the registry client up; nothing is downloaded yet.
-    pub(super) fn open(options: InstallOptions, cache: C, reporter: Arc<dyn Reporter>) -> Result<Self, InstallError> {
+    pub(super) fn open(
+        options: InstallOptions,
+        layout: &Layout,
+        cache: C,
+        reporter: Arc<dyn Reporter>,
+    ) -> Result<Self, InstallError> {
         let store = StoreDir::new(&options.settings.store_dir);
         store.create().map_err(|source| super::ProjectError::store(store.root(), source))?;
         let registry = RegistryClient::new(&options.settings, reporter.clone())?;
@@ -35,21 +43,32 @@ impl<C: Coordinator> Session<C> {
         let beside =
             if shared { Beside::agreeing(&store, reporter.clone()) } else { Beside::regardless(reporter.clone()) };
         let downloader = Downloader::new(registry, store.clone(), writer.clone(), beside);
-        let platform = Platform::current();
+        let platform = Platform::supported(&options.settings.project.supported_architectures);
         Ok(Session {
             prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),
             coordination: Coordination { store, cache, shared },
             importer: Arc::new(match options.force {
                 true => Importer::replacing(),
-                false => Importer::new(&Layout::new(&options.dir).modules_dir),
+                false => Importer::new(&layout.modules_dir),
             }),
             options,
             platform,
             downloader,
             reporter,
+            unpinned: Mutex::default(),
             writer,
             writer_handle,
         })
+    }
+
+    /// Remembers that a tarball was asked for without an integrity.
+    pub(super) fn note_unpinned(&self, url: &str) {
+        self.unpinned.lock().unwrap_or_else(PoisonError::into_inner).insert(url.to_owned());
+    }
+
+    /// Whether a tarball was asked for without an integrity.
+    pub(super) fn is_unpinned(&self, url: &str) -> bool {
+        self.unpinned.lock().unwrap_or_else(PoisonError::into_inner).contains(url)
     }
 
     /// Tells people something.

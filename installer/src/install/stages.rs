@@ -1,21 +1,27 @@
 //! The stages of an install, each a few lines that hand one stage's result to the next module.
 
 use super::build::{self, Builds};
-use super::project::Project;
+use super::foreign::{SessionForeignPackages, row_of_directory};
+use super::project::{Project, linked_manifests};
 use super::session::Session;
 use super::summary::{Changes, DirectChange};
 use super::{Edit, InstallError, ProjectError, Summary, repeat};
-use crate::lockfile::{self, DepPath, LockedPackage, Lockfile};
+use crate::lockfile::{self, DepPath, IncludeKinds, LockedPackage, Lockfile};
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Stage};
 use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveRequest, VersionChooser};
 use crate::rt;
-use crate::tarball::{Coordinator, TarballRequest, integrity};
+use crate::store::PackageRow;
+use crate::tarball::{Coordinator, Origin, TarballRequest, integrity};
 use crate::virtual_store::bins::Bin;
+use crate::virtual_store::link::{Direct, Hoisting, LinkRequest};
 use crate::virtual_store::{
-    CreateVirtualStore, InstalledPackages, SnapshotToInstall, bins, boot_note, direct, link, modules_yaml, prune,
+    CreateVirtualStore, Imported, InstalledPackages, SnapshotToInstall, bins, boot_note, direct, link, modules_yaml,
+    prune,
 };
+use crate::workspace::ROOT;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The project with package.json changed as it was asked for; nothing is written yet.
 pub(super) async fn edit<C: Coordinator>(
@@ -24,8 +30,8 @@ pub(super) async fn edit<C: Coordinator>(
     edit: &Edit,
 ) -> Result<Project, InstallError> {
     let registry = session.downloader.registry();
-    let chooser = VersionChooser::new(RegistryPackuments::new(registry.clone()));
-    let choose = || edit.changes(&project.manifest, project.previous_lockfile(), &chooser);
+    let chooser = VersionChooser::new(RegistryPackuments::new(registry.clone()), &project.workspace);
+    let choose = || edit.changes(project.manifest(), project.previous_lockfile(), &chooser);
     let mut changes = choose().await;
     if changes.is_err() && registry.stop_preferring_offline() {
         changes = choose().await;
@@ -33,18 +39,18 @@ pub(super) async fn edit<C: Coordinator>(
     project.edited(edit, &changes?)
 }
 
-/// The lockfile that decides the versions: the one that is there, or a new one, which is written.
+/// The lockfile that decides the versions, and whether it is new: then it is written.
 pub(super) async fn lockfile<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
-) -> Result<Lockfile, InstallError> {
+) -> Result<(Lockfile, bool), InstallError> {
     if let Some(lockfile) = project.lockfile_in_force(session.options.path)? {
-        return Ok(lockfile.clone());
+        return Ok((lockfile.clone(), false));
     }
     session.report(ProgressEvent::Stage { stage: Stage::Resolving });
     let lockfile = resolve(project, session).await?;
     project.write_lockfile(&lockfile).await?;
-    Ok(lockfile)
+    Ok((lockfile, true))
 }
 
 /// Chooses versions; prefetches go on in the background meanwhile.
@@ -53,10 +59,12 @@ async fn resolve<C: Coordinator>(project: &Project, session: &Session<C>) -> Res
     let hook: &dyn OnResolved = if prefetches { &session.prefetcher } else { &NoHook };
     let registry = session.downloader.registry();
     let packuments = RegistryPackuments::new(registry.clone());
+    let foreign = SessionForeignPackages { project, session };
     let resolve = || {
         resolve::resolve(ResolveRequest {
-            manifest: &project.manifest,
+            workspace: &project.workspace,
             packuments: &packuments,
+            foreign: &foreign,
             previous: project.kept_lockfile(),
             hook,
         })
@@ -83,8 +91,11 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
     session: &Session<C>,
     lockfile: &Lockfile,
 ) -> Result<InstalledPackages, InstallError> {
-    let snapshots = lockfile::installable(lockfile, &session.platform, session.options.include);
-    let packages = snapshots_to_install(session, lockfile, &snapshots)?;
+    let importers = &project.selection.importers;
+    let snapshots = lockfile::installable(lockfile, importers, &session.platform, session.options.include);
+    let (copied, snapshots): (BTreeSet<DepPath>, BTreeSet<DepPath>) =
+        snapshots.into_iter().partition(|dep_path| directory_of(lockfile, dep_path).is_some());
+    let packages = snapshots_to_install(project, session, lockfile, &snapshots)?;
     for package in packages.iter().map(|package| &package.tarball.package).collect::<BTreeSet<_>>() {
         session.report(ProgressEvent::Resolved { package: package.clone() });
     }
@@ -95,10 +106,46 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
         coordination: session.coordination.clone(),
         reporter: session.reporter.clone(),
     };
-    Ok(stage.run().await?)
+    let mut installed = stage.run().await?;
+    for dep_path in copied {
+        let row = copy_directory(project, session, lockfile, &dep_path).await?;
+        installed.insert(dep_path, row);
+    }
+    Ok(installed)
+}
+
+/// The directory that a package is a copy of.
+fn directory_of<'a>(lockfile: &'a Lockfile, dep_path: &str) -> Option<&'a String> {
+    lockfile.packages.get(lockfile::package_key(dep_path))?.resolution.directory.as_ref()
+}
+
+/// Makes the copy of a directory in the virtual store, unless the one that is there has the same files.
+async fn copy_directory<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    lockfile: &Lockfile,
+    dep_path: &str,
+) -> Result<Arc<PackageRow>, InstallError> {
+    let path = directory_of(lockfile, dep_path).expect("the caller chose those that have one");
+    let dir = project.workspace.root.join(path);
+    let (target, store) = (project.layout.package_dir(dep_path), session.coordination.store.clone());
+    let importer = session.importer.clone();
+    let copied = rt::blocking("copy directory", move || {
+        let io = |source| ProjectError::directory(&dir, source);
+        let row = row_of_directory(&dir, &store).map_err(io)?;
+        importer.remove_if_different(&row.files, &store, &target)?;
+        let imported = importer.import(&row.files, &store, &target)?;
+        Ok::<_, InstallError>((row, imported))
+    });
+    let (row, imported) = copied.await?;
+    if imported == Imported::Added {
+        session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
+    }
+    Ok(Arc::new(row))
 }
 
 fn snapshots_to_install<C: Coordinator>(
+    project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
     snapshots: &BTreeSet<DepPath>,
@@ -110,12 +157,18 @@ fn snapshots_to_install<C: Coordinator>(
         let (Some(locked), Some((name, version))) = (locked, lockfile::name_and_version(dep_path)) else {
             return Err(ProjectError::incomplete_lockfile(dep_path).into());
         };
-        let package = PackageId::new(name, version);
+        let package = PackageId::new(name, locked.version.as_deref().unwrap_or(version));
         let url = locked.resolution.url(session.downloader.registry().registry_for(name).as_str(), &package);
-        let integrity = integrity_of(&package, locked)?;
+        let origin = match url.strip_prefix("file:") {
+            Some(path) => Origin::File(project.workspace.root.join(path)),
+            None if version.contains("://") => Origin::Elsewhere,
+            None => Origin::Registry,
+        };
+        let integrity = integrity_of(&package, locked)?.filter(|_| !session.is_unpinned(&url));
         let optional = lockfile.snapshots.get(dep_path).is_some_and(|snapshot| snapshot.optional);
-        let tarball = TarballRequest { downloader: session.downloader.clone(), package, url, integrity };
-        packages.push(SnapshotToInstall { dep_path: dep_path.clone(), tarball, optional });
+        let tarball = TarballRequest { downloader: session.downloader.clone(), package, url, integrity, origin };
+        let patch = project.workspace.patches.find(name, version).filter(|_| dep_path.contains("(patch_hash="));
+        packages.push(SnapshotToInstall { dep_path: dep_path.clone(), tarball, patch: patch.cloned(), optional });
     }
     Ok(packages)
 }
@@ -137,9 +190,9 @@ pub(super) async fn finish<C: Coordinator>(
     installed: &InstalledPackages,
 ) -> Result<Summary, InstallError> {
     session.report(ProgressEvent::Stage { stage: Stage::Linking });
-    let Linked { changes, hoisted, bins } = link(project, session, lockfile, installed).await?;
+    let Linked { changes, hoisted, public, bins } = link(project, session, lockfile, installed).await?;
     let builds = build::dependencies(project, session, lockfile, installed, bins).await?;
-    record(project, session, lockfile, installed, hoisted, &builds).await?;
+    record(project, session, lockfile, installed, (hoisted, public), &builds).await?;
     build::project_after(project, session).await?;
     Ok(Summary::new(installed, changes, &builds.ignored))
 }
@@ -148,6 +201,7 @@ pub(super) async fn finish<C: Coordinator>(
 struct Linked {
     changes: Changes,
     hoisted: BTreeMap<String, DepPath>,
+    public: BTreeMap<String, DepPath>,
     bins: Vec<Bin>,
 }
 
@@ -159,14 +213,40 @@ async fn link<C: Coordinator>(
     installed: &InstalledPackages,
 ) -> Result<Linked, InstallError> {
     let layout = project.layout.clone();
-    let before = direct::linked(&layout);
-    let links = link::plan(lockfile, installed, &layout, session.options.include);
-    let bins = bins::plan(&links, installed, &layout);
-    let pruned = prune::plan(&layout, &links, &bins, installed);
+    let (before, settings) = (direct::linked(&layout), &project.workspace.settings);
+    let links = link::plan(LinkRequest {
+        lockfile,
+        installed,
+        layout: &layout,
+        include: session.options.include,
+        importers: &project.selection.importers,
+        hoisting: Hoisting { private: &settings.hoist_pattern, public: &settings.public_hoist_pattern },
+        projects: &project.named_dirs(),
+    });
+    let directories = links.direct.values().flat_map(|direct| direct.values()).filter_map(|direct| match direct {
+        Direct::Directory(dir) => Some(dir.clone()),
+        Direct::Snapshot(_) => None,
+    });
+    let directories: BTreeSet<_> = directories.collect();
+    let linked = if directories.is_empty() {
+        Default::default()
+    } else {
+        rt::blocking("read linked manifests", move || linked_manifests(directories)).await
+    };
+    let bins = bins::plan(&links, installed, &linked, &layout);
+    let of_others = (!project.is_whole()).then(|| {
+        let all = project.workspace.members.keys();
+        lockfile::installable(lockfile, all, &session.platform, IncludeKinds::ALL)
+    });
+    let projects = project.dirs();
+    let wanted =
+        prune::Wanted { links: &links, bins: &bins, installed, of_others: of_others.as_ref(), projects: &projects };
+    let pruned = prune::plan(&layout, wanted);
+    let lockfiles = [Some(lockfile), project.previous_lockfile()];
     let changes = Changes {
         added: session.importer.added(),
         removed: pruned.snapshots,
-        direct: DirectChange::between(&before, &links.direct, &[Some(lockfile), project.previous_lockfile()]),
+        direct: DirectChange::between(&before, &links.direct_packages(ROOT), &lockfiles),
     };
     rt::blocking("prune", move || prune::apply(&pruned)).await?;
     let linked = rt::parallel("link", links.links, move |link| link::apply(&link, &layout)).await;
@@ -177,7 +257,7 @@ async fn link<C: Coordinator>(
     let modules_dir = project.layout.modules_dir.clone();
     // A hint: without the note the next install looks into the directories.
     let _ = rt::blocking("note the boot", move || boot_note::write(&modules_dir)).await;
-    Ok(Linked { changes, hoisted: links.hoisted, bins })
+    Ok(Linked { changes, hoisted: links.hoisted, public: links.public, bins })
 }
 
 /// Writes down what is in node_modules now, as pnpm does.
@@ -186,18 +266,22 @@ async fn record<C: Coordinator>(
     session: &Session<C>,
     lockfile: &Lockfile,
     installed: &InstalledPackages,
-    hoisted: BTreeMap<String, DepPath>,
+    (hoisted, public): (BTreeMap<String, DepPath>, BTreeMap<String, DepPath>),
     builds: &Builds,
 ) -> Result<(), InstallError> {
     let include = session.options.include;
     let (current, installed, layout) = (lockfile.including(include), installed.clone(), project.layout.clone());
     let pnpm_store_dir = session.options.settings.pnpm_store_dir.clone();
     let (builds, policy) = (builds.clone(), session.options.settings.builds.clone());
+    let settings = project.workspace.settings.clone();
     let written = rt::blocking("write .modules.yaml", move || {
         let contents = modules_yaml::Contents {
             current: &current,
             installed: &installed,
             hoisted: &hoisted,
+            public: &public,
+            hoist_pattern: settings.hoist_pattern.texts(),
+            public_hoist_pattern: settings.public_hoist_pattern.texts(),
             include,
             ignored_builds: &builds.ignored,
             pending_builds: &builds.pending,
@@ -219,8 +303,9 @@ pub(super) async fn remember<C: Coordinator>(
     installed: &InstalledPackages,
     summary: &Summary,
 ) {
-    let wanted = lockfile::installable(lockfile, &session.platform, session.options.include);
-    if wanted.iter().all(|dep_path| installed.contains_key(dep_path)) {
+    let importers = &project.selection.importers;
+    let wanted = lockfile::installable(lockfile, importers, &session.platform, session.options.include);
+    if project.is_simple(lockfile) && wanted.iter().all(|dep_path| installed.contains_key(dep_path)) {
         let inputs = project.inputs_with(lockfile);
         let (layout, options, summary) = (project.layout.clone(), session.options.clone(), summary.clone());
         rt::blocking("remember the install", move || repeat::remember(&layout, &inputs, &options, &summary)).await;

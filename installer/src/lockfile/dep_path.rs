@@ -3,11 +3,13 @@
 /// Names a snapshot: `name@version`, then each resolved peer in parentheses.
 pub type DepPath = String;
 
-/// The dep path that a reference under `alias` means: `18.3.1(x@1.0.0)` is a version of the package `alias`; a reference
-/// that has a name of its own (`react@18.3.1`) is a dep path already.
+/// The dep path that a reference under `alias` means: `18.3.1(x@1.0.0)` is a version of the package `alias`, and so is a
+/// URL; a reference that has a name of its own (`react@18.3.1`, `a@file:a.tgz`) is a dep path already.
 pub fn dep_path_of(alias: &str, reference: &str) -> DepPath {
     let head = reference.split('(').next().unwrap_or(reference);
-    if head[1.min(head.len())..].contains('@') { reference.to_owned() } else { format!("{alias}@{reference}") }
+    let at = head.char_indices().skip(1).find(|(_, character)| *character == '@').map(|(at, _)| at);
+    let names_itself = at.is_some_and(|at| head.find(':').is_none_or(|colon| at < colon));
+    if names_itself { reference.to_owned() } else { format!("{alias}@{reference}") }
 }
 
 /// The reference under `alias` to a dep path: the inverse of [`dep_path_of`].
@@ -40,6 +42,10 @@ mod tests {
             ("react-dom", "react-dom@18.3.1(react@18.3.1)", "18.3.1(react@18.3.1)"),
             ("react17", "react@17.0.2", "react@17.0.2"),
             ("@a/b", "@a/b@1.0.0", "1.0.0"),
+            ("a", "a@https://h/@s/a.tgz(p@1.0.0)", "https://h/@s/a.tgz(p@1.0.0)"),
+            ("b", "a@https://h/@s/a.tgz", "a@https://h/@s/a.tgz"),
+            ("b", "@s/a@file:a.tgz", "@s/a@file:a.tgz"),
+            ("a", "a@file:dir", "file:dir"),
             ("b", "@a/b@1.0.0(@a/c@1.0.0)", "@a/b@1.0.0(@a/c@1.0.0)"),
             ("react", "react-dom@18.3.1(react@18.3.1)", "react-dom@18.3.1(react@18.3.1)"),
         ] {

@@ -19,11 +19,16 @@ impl IncludeKinds {
     pub const ALL: IncludeKinds = IncludeKinds { prod: true, dev: true, optional: true };
 }
 
-/// The snapshots that the importers reach. An optional edge to a package that does not run on `platform` is cut, with
+/// The snapshots that these importers reach. An optional edge to a package that does not run on `platform` is cut, with
 /// everything that only it reaches. References to nothing in the lockfile (`link:…`) are passed over.
-pub fn installable(lockfile: &Lockfile, platform: &Platform, include: IncludeKinds) -> BTreeSet<DepPath> {
+pub fn installable<'a>(
+    lockfile: &Lockfile,
+    importers: impl IntoIterator<Item = &'a String>,
+    platform: &Platform,
+    include: IncludeKinds,
+) -> BTreeSet<DepPath> {
     let mut walk = Walk { lockfile, platform, found: BTreeSet::new(), pending: Vec::new() };
-    for importer in lockfile.importers.values() {
+    for importer in importers.into_iter().filter_map(|id| lockfile.importers.get(id)) {
         for (wanted, map, optional) in [
             (include.prod, &importer.dependencies, false),
             (include.dev, &importer.dev_dependencies, false),
@@ -88,7 +93,11 @@ mod tests {
     }
 
     fn linux(libc: &str) -> Platform {
-        Platform { os: "linux".to_owned(), cpu: "x64".to_owned(), libc: Some(libc.to_owned()) }
+        Platform { os: vec!["linux".to_owned()], cpu: vec!["x64".to_owned()], libc: vec![libc.to_owned()] }
+    }
+
+    fn installable(lockfile: &Lockfile, platform: &Platform, include: IncludeKinds) -> BTreeSet<DepPath> {
+        super::installable(lockfile, lockfile.importers.keys(), platform, include)
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod installable;
 mod platform;
 mod read;
 mod satisfies;
+mod settings_checksum;
 mod tarball_url;
 mod write;
 mod yaml_scalar;
@@ -19,6 +20,7 @@ pub use self::platform::Platform;
 pub use self::read::LockfileError;
 pub use self::satisfies::{Difference, LockfileMismatch, satisfies};
 
+pub use self::settings_checksum::settings_checksum;
 pub use self::tarball_url::canonical_tarball_url;
 
 use serde::{Deserialize, Serialize};
@@ -38,14 +40,31 @@ pub struct Lockfile {
     pub lockfile_version: String,
     /// Settings that the resolution depends on.
     pub settings: LockfileSettings,
+    /// The entries of catalogs that somebody uses: catalog → package → what it says and what that gave.
+    pub catalogs: BTreeMap<String, BTreeMap<String, CatalogEntry>>,
     /// The overrides that the resolution depends on: selector → range.
     pub overrides: BTreeMap<String, String>,
+    /// A hash of `packageExtensions`, where there are any.
+    pub package_extensions_checksum: Option<String>,
+    /// Optional dependencies that are never installed, by patterns of their names.
+    pub ignored_optional_dependencies: Vec<String>,
+    /// The patches that the resolution depends on: selector → hash.
+    pub patched_dependencies: BTreeMap<String, String>,
     /// Project directory relative to the lockfile (`.` for the root) → its direct dependencies.
     pub importers: BTreeMap<String, Importer>,
     /// `name@version` → what is the same for every peer variant of a package.
     pub packages: BTreeMap<String, LockedPackage>,
     /// Dep path → one package with its dependencies resolved: `react-dom@18.3.1(react@18.3.1)`.
     pub snapshots: BTreeMap<DepPath, Snapshot>,
+}
+
+/// An entry of a catalog that somebody uses.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CatalogEntry {
+    /// What the catalog says.
+    pub specifier: String,
+    /// The version that this gave.
+    pub version: String,
 }
 
 /// Settings recorded with a resolution.
@@ -91,6 +110,8 @@ pub struct DirectDependency {
 pub struct LockedPackage {
     /// Where its bytes are and what they hash to.
     pub resolution: TarballResolution,
+    /// The version in its package.json, where the key has something else in that place.
+    pub version: Option<String>,
     /// The `engines` that it asks for.
     pub engines: BTreeMap<String, String>,
     /// CPUs it runs on (`x64`, `!arm64`); empty means any.
@@ -117,8 +138,14 @@ pub struct LockedPackage {
 pub struct TarballResolution {
     /// Subresource integrity of the tarball, `sha512-…`.
     pub integrity: Option<String>,
-    /// The tarball's URL, where it is not the registry's canonical one.
+    /// The tarball's URL, where it is not the registry's canonical one; `file:` and a path relative to the lockfile for one
+    /// of this machine.
     pub tarball: Option<String>,
+    /// The directory that the package is a copy of, relative to the lockfile.
+    pub directory: Option<String>,
+    /// `directory` where that is set.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
 }
 
 /// What a package says of one of its peers.

@@ -1,16 +1,17 @@
 //! Which machine a package runs on, by npm's `os`, `cpu` and `libc`.
 
 use super::LockedPackage;
+use crate::config::SupportedArchitectures;
 
-/// A machine in Node's words.
+/// The machines that are installed for, in Node's words: any of these systems with any of these CPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Platform {
     /// `process.platform`: `linux`, `darwin`, `win32`.
-    pub os: String,
+    pub os: Vec<String>,
     /// `process.arch`: `x64`, `arm64`.
-    pub cpu: String,
-    /// `glibc` or `musl`; `None` where there is no choice.
-    pub libc: Option<String>,
+    pub cpu: Vec<String>,
+    /// `glibc` or `musl`; empty where there is no choice.
+    pub libc: Vec<String>,
 }
 
 impl Platform {
@@ -32,18 +33,35 @@ impl Platform {
         };
         let libc = if cfg!(target_env = "musl") { "musl" } else { "glibc" };
         let libc = cfg!(target_os = "linux").then(|| libc.to_owned());
-        Platform { os: os.to_owned(), cpu: cpu.to_owned(), libc }
+        Platform { os: vec![os.to_owned()], cpu: vec![cpu.to_owned()], libc: libc.into_iter().collect() }
     }
 
-    /// Whether the package runs on this machine.
+    /// The machines that a project supports; this one where it does not say.
+    pub fn supported(architectures: &SupportedArchitectures) -> Platform {
+        let current = Platform::current();
+        let all = |names: &[String], current: Vec<String>| -> Vec<String> {
+            if names.is_empty() {
+                return current;
+            }
+            let expand = |name: &String| if name == "current" { current.clone() } else { vec![name.clone()] };
+            names.iter().flat_map(expand).collect()
+        };
+        Platform {
+            os: all(&architectures.os, current.os),
+            cpu: all(&architectures.cpu, current.cpu),
+            libc: all(&architectures.libc, current.libc),
+        }
+    }
+
+    /// Whether the package runs on one of these machines.
     pub fn matches(&self, package: &LockedPackage) -> bool {
         self.matches_fields(&package.os, &package.cpu, &package.libc)
     }
 
     /// As [`matches`](Self::matches), for the three lists as a package declares them.
     pub fn matches_fields(&self, os: &[String], cpu: &[String], libc: &[String]) -> bool {
-        let libc_matches = self.libc.as_ref().is_none_or(|current| allows(libc, current));
-        allows(os, &self.os) && allows(cpu, &self.cpu) && libc_matches
+        let any = |list: &[String], current: &[String]| current.iter().any(|current| allows(list, current));
+        any(os, &self.os) && any(cpu, &self.cpu) && (self.libc.is_empty() || any(libc, &self.libc))
     }
 }
 

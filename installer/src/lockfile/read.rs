@@ -1,7 +1,7 @@
 //! Reads pnpm-lock.yaml, and says what is wrong with one that cannot be used.
 //!
-//! Fields that the installer does not use are ignored: `patchedDependencies`, `catalogs`, `time` and the checksums are
-//! not kept when the file is written again.
+//! Fields that the installer does not use are ignored: `time` and the pnpmfile's checksum are not kept when the file is
+//! written again.
 
 use super::{LOCKFILE_VERSION, Lockfile};
 use crate::rt;

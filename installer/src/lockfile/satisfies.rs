@@ -1,7 +1,8 @@
-//! Whether a lockfile still answers what package.json asks: the check of a frozen install.
+//! Whether a lockfile still answers what the projects ask: the check of a frozen install.
 
-use super::{DirectDependency, Lockfile};
-use crate::manifest::{DependencyKind, Manifest};
+use super::{DirectDependency, Importer, Lockfile, settings_checksum};
+use crate::manifest::DependencyKind;
+use crate::workspace::{Member, ROOT, Target, Workspace, shown};
 use miette::Diagnostic;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +12,7 @@ use std::fmt;
 #[error("pnpm-lock.yaml is not up to date with package.json:\n{}", differences.iter().map(|difference| format!("  {difference}")).collect::<Vec<_>>().join("\n"))]
 #[diagnostic(code(lockstep::lockfile::mismatch), help("run `lockstep install --no-frozen-lockfile`"))]
 pub struct LockfileMismatch {
-    /// Every difference, sorted by name.
+    /// Every difference: project by project, then by name.
     pub differences: Vec<Difference>,
 }
 
@@ -20,6 +21,8 @@ pub struct LockfileMismatch {
 pub enum Difference {
     /// package.json asks for it, the lockfile does not know it.
     Added {
+        /// Which project's, as a path to its package.json.
+        project: String,
         /// Name under node_modules.
         name: String,
         /// What package.json asks for.
@@ -27,6 +30,8 @@ pub enum Difference {
     },
     /// The lockfile has it, package.json does not ask for it.
     Removed {
+        /// Which project's, as a path to its package.json.
+        project: String,
         /// Name under node_modules.
         name: String,
         /// What package.json asked for.
@@ -34,6 +39,8 @@ pub enum Difference {
     },
     /// Both have it, with other ranges.
     Changed {
+        /// Which project's, as a path to its package.json.
+        project: String,
         /// Name under node_modules.
         name: String,
         /// What the lockfile answers.
@@ -43,6 +50,8 @@ pub enum Difference {
     },
     /// Both have it, in other maps.
     Moved {
+        /// Which project's, as a path to its package.json.
+        project: String,
         /// Name under node_modules.
         name: String,
         /// The lockfile's map.
@@ -50,31 +59,81 @@ pub enum Difference {
         /// package.json's map.
         wanted: &'static str,
     },
-    /// The overrides differ.
-    Overrides,
+    /// A setting that the resolution depends on differs.
+    Setting {
+        /// Its name in pnpm-workspace.yaml.
+        name: &'static str,
+    },
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Difference::Added { name, specifier } => write!(f, "added: {name}@{specifier}"),
-            Difference::Removed { name, specifier } => write!(f, "removed: {name}@{specifier}"),
-            Difference::Changed { name, locked, specifier } => {
-                write!(f, "changed: {name} from {locked} to {specifier}")
+        let project = match self {
+            Difference::Added { project, name, specifier } => {
+                write!(f, "added: {name}@{specifier}")?;
+                project
             }
-            Difference::Moved { name, locked, wanted } => write!(f, "moved: {name} from {locked} to {wanted}"),
-            Difference::Overrides => write!(f, "changed: overrides"),
-        }
+            Difference::Removed { project, name, specifier } => {
+                write!(f, "removed: {name}@{specifier}")?;
+                project
+            }
+            Difference::Changed { project, name, locked, specifier } => {
+                write!(f, "changed: {name} from {locked} to {specifier}")?;
+                project
+            }
+            Difference::Moved { project, name, locked, wanted } => {
+                write!(f, "moved: {name} from {locked} to {wanted}")?;
+                project
+            }
+            Difference::Setting { name } => return write!(f, "changed: {name}"),
+        };
+        // Where there is one project, everybody knows which.
+        if *project == shown(ROOT) { Ok(()) } else { write!(f, " (in {project})") }
     }
 }
 
-/// Checks that the root importer has exactly package.json's specifiers, in the same maps.
+/// Checks that each project's importer has exactly its specifiers, in the same maps, and that the settings are those that
+/// were resolved with. Importers of projects that are not there are nobody's concern.
 ///
 /// # Errors
 /// [`LockfileMismatch`] with every difference.
-pub fn satisfies(lockfile: &Lockfile, manifest: &Manifest) -> Result<(), LockfileMismatch> {
-    let empty = super::Importer::default();
-    let importer = lockfile.importers.get(".").unwrap_or(&empty);
+pub fn satisfies(lockfile: &Lockfile, workspace: &Workspace) -> Result<(), LockfileMismatch> {
+    let mut differences = Vec::new();
+    for (id, member) in &workspace.members {
+        add_differences(&shown(id), lockfile.importers.get(id), member, &mut differences);
+    }
+    let catalogs_match = lockfile.catalogs.iter().all(|(name, entries)| {
+        let catalog = workspace.settings.catalogs.get(name);
+        entries
+            .iter()
+            .all(|(package, entry)| catalog.and_then(|catalog| catalog.get(package)) == Some(&entry.specifier))
+    });
+    let catalogs_known = workspace.members.values().flat_map(|member| member.wanted.iter()).all(|(name, wanted)| {
+        let Target::Resolved { catalog: Some(used), .. } = &wanted.target else { return true };
+        lockfile.catalogs.get(&used.catalog).is_some_and(|entries| entries.contains_key(name))
+    });
+    let settings = [
+        ("patchedDependencies", lockfile.patched_dependencies == workspace.patches.hashes()),
+        ("overrides", lockfile.overrides == workspace.overrides.texts),
+        ("catalogs", catalogs_match && catalogs_known),
+        (
+            "packageExtensions",
+            lockfile.package_extensions_checksum == settings_checksum(&workspace.settings.package_extensions_value),
+        ),
+        (
+            "ignoredOptionalDependencies",
+            lockfile.ignored_optional_dependencies == workspace.settings.ignored_optional_dependencies_texts,
+        ),
+        ("autoInstallPeers", lockfile.settings.auto_install_peers == workspace.settings.auto_install_peers),
+    ];
+    let changed = settings.into_iter().filter(|(_, same)| !same);
+    differences.extend(changed.map(|(name, _)| Difference::Setting { name }));
+    if differences.is_empty() { Ok(()) } else { Err(LockfileMismatch { differences }) }
+}
+
+fn add_differences(project: &str, importer: Option<&Importer>, member: &Member, differences: &mut Vec<Difference>) {
+    let empty = Importer::default();
+    let importer = importer.unwrap_or(&empty);
     let mut locked: BTreeMap<&str, (&DirectDependency, DependencyKind)> = BTreeMap::new();
     for (map, kind) in [
         (&importer.dependencies, DependencyKind::Production),
@@ -83,28 +142,31 @@ pub fn satisfies(lockfile: &Lockfile, manifest: &Manifest) -> Result<(), Lockfil
     ] {
         locked.extend(map.iter().map(|(name, dependency)| (name.as_str(), (dependency, kind))));
     }
-    let mut differences = Vec::new();
-    let wanted = manifest.wanted();
-    for (name, wanted) in &wanted {
-        let (name, specifier) = (name.clone(), wanted.specifier.clone());
+    for (name, wanted) in &member.wanted {
+        let (project, name, specifier) = (project.to_owned(), name.clone(), wanted.specifier.clone());
+        let link = match &wanted.target {
+            Target::Link { path } => Some(format!("link:{path}")),
+            Target::Resolved { .. } => None,
+        };
         match locked.remove(name.as_str()) {
-            None => differences.push(Difference::Added { name, specifier }),
-            Some((dependency, _)) if dependency.specifier != specifier => {
-                differences.push(Difference::Changed { name, locked: dependency.specifier.clone(), specifier });
+            None => differences.push(Difference::Added { project, name, specifier }),
+            Some((dependency, _))
+                if dependency.specifier != specifier || link.is_some_and(|link| link != dependency.version) =>
+            {
+                let locked = dependency.specifier.clone();
+                differences.push(Difference::Changed { project, name, locked, specifier });
             }
             Some((_, kind)) if kind != wanted.kind => {
-                differences.push(Difference::Moved { name, locked: map_name(kind), wanted: map_name(wanted.kind) });
+                let (locked, wanted) = (map_name(kind), map_name(wanted.kind));
+                differences.push(Difference::Moved { project, name, locked, wanted });
             }
             Some(_) => {}
         }
     }
     for (name, (dependency, _)) in locked {
-        differences.push(Difference::Removed { name: name.to_owned(), specifier: dependency.specifier.clone() });
+        let (project, specifier) = (project.to_owned(), dependency.specifier.clone());
+        differences.push(Difference::Removed { project, name: name.to_owned(), specifier });
     }
-    if lockfile.overrides != manifest.overrides {
-        differences.push(Difference::Overrides);
-    }
-    if differences.is_empty() { Ok(()) } else { Err(LockfileMismatch { differences }) }
 }
 
 fn map_name(kind: DependencyKind) -> &'static str {
@@ -118,6 +180,8 @@ fn map_name(kind: DependencyKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ProjectSettings;
+    use crate::manifest::Manifest;
     use std::path::Path;
 
     fn fixture() -> (Lockfile, Manifest) {
@@ -129,10 +193,17 @@ mod tests {
         )
     }
 
+    fn workspace(members: &[(&str, &Manifest)]) -> Workspace {
+        let manifests = members.iter().map(|(id, manifest)| (id.to_string(), (*manifest).clone())).collect();
+        let overrides = fixture().0.overrides;
+        let settings = ProjectSettings { overrides, ..ProjectSettings::default() };
+        Workspace::new(Path::new("/p"), manifests, &settings).unwrap()
+    }
+
     #[test]
     fn pnpm_s_own_lockfile_satisfies_its_manifest() {
         let (lockfile, manifest) = fixture();
-        satisfies(&lockfile, &manifest).unwrap();
+        satisfies(&lockfile, &workspace(&[(".", &manifest)])).unwrap();
     }
 
     #[test]
@@ -143,10 +214,24 @@ mod tests {
         manifest.dependencies.insert("left-pad".to_owned(), "1".to_owned());
         let typescript = manifest.dev_dependencies.remove("typescript").unwrap();
         manifest.dependencies.insert("typescript".to_owned(), typescript);
-        let error = satisfies(&lockfile, &manifest).unwrap_err();
+        let error = satisfies(&lockfile, &workspace(&[(".", &manifest)])).unwrap_err();
         let expected = "pnpm-lock.yaml is not up to date with package.json:\n  added: left-pad@1\n  \
             changed: react from ^18.0.0 to ^19.0.0\n  moved: typescript from devDependencies to dependencies\n  \
             removed: express@^4.18.0";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn every_project_and_every_setting_counts() {
+        let (mut lockfile, manifest) = fixture();
+        let other = Manifest { dependencies: [("left-pad".to_owned(), "1".to_owned())].into(), ..Manifest::default() };
+        let mut workspace = workspace(&[(".", &manifest), ("packages/a", &other)]);
+        workspace.settings.auto_install_peers = false;
+        lockfile.overrides.insert("a".to_owned(), "1".to_owned());
+        let differences = satisfies(&lockfile, &workspace).unwrap_err().differences;
+        let shown: Vec<_> = differences.iter().map(ToString::to_string).collect();
+        let expected =
+            ["added: left-pad@1 (in packages/a/package.json)", "changed: overrides", "changed: autoInstallPeers"];
+        assert_eq!(shown, expected);
     }
 }

@@ -4,7 +4,7 @@
 //! writes this very format (aube-lockfile) does its own file I/O, which cannot go through [`rt::fs`](crate::rt::fs).
 
 use super::yaml_scalar::{Place, scalar};
-use super::{DirectDependency, Importer, LockedPackage, Lockfile, Snapshot};
+use super::{CatalogEntry, DirectDependency, Importer, LockedPackage, Lockfile, Snapshot, TarballResolution};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -16,9 +16,25 @@ impl Lockfile {
         out.text.push_str("\nsettings:\n");
         out.plain(2, "autoInstallPeers", self.settings.auto_install_peers);
         out.plain(2, "excludeLinksFromLockfile", self.settings.exclude_links_from_lockfile);
+        if !self.catalogs.is_empty() {
+            out.text.push_str("\ncatalogs:\n");
+            self.catalogs.iter().for_each(|(name, catalog)| out.catalog(name, catalog));
+        }
         if !self.overrides.is_empty() {
             out.text.push('\n');
             out.texts(0, "overrides", &self.overrides);
+        }
+        if let Some(checksum) = &self.package_extensions_checksum {
+            out.text.push('\n');
+            out.entry(0, "packageExtensionsChecksum", checksum);
+        }
+        if !self.ignored_optional_dependencies.is_empty() {
+            out.text.push('\n');
+            out.list(0, "ignoredOptionalDependencies", &self.ignored_optional_dependencies);
+        }
+        if !self.patched_dependencies.is_empty() {
+            out.text.push('\n');
+            out.texts(0, "patchedDependencies", &self.patched_dependencies);
         }
         out.section("importers", &self.importers, Emitter::importer);
         out.section("packages", &self.packages, Emitter::package);
@@ -51,6 +67,15 @@ impl Emitter {
         }
     }
 
+    fn catalog(&mut self, name: &str, catalog: &BTreeMap<String, CatalogEntry>) {
+        self.open(2, name);
+        for (package, entry) in catalog {
+            self.open(4, package);
+            self.entry(6, "specifier", &entry.specifier);
+            self.entry(6, "version", &entry.version);
+        }
+    }
+
     fn importer(&mut self, importer: &Importer) {
         self.direct("dependencies", &importer.dependencies);
         self.direct("devDependencies", &importer.dev_dependencies);
@@ -70,9 +95,13 @@ impl Emitter {
     }
 
     fn package(&mut self, package: &LockedPackage) {
-        let resolution = [("integrity", &package.resolution.integrity), ("tarball", &package.resolution.tarball)];
+        let TarballResolution { integrity, tarball, directory, kind } = &package.resolution;
+        let resolution = [("directory", directory), ("type", kind), ("integrity", integrity), ("tarball", tarball)];
         let resolution = resolution.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
         self.flow_map("resolution", resolution);
+        if let Some(version) = &package.version {
+            self.entry(4, "version", version);
+        }
         if !package.engines.is_empty() {
             self.flow_map("engines", package.engines.iter().map(|(name, range)| (name.as_str(), range.as_str())));
         }
@@ -85,7 +114,7 @@ impl Emitter {
         if package.has_bin {
             self.plain(4, "hasBin", true);
         }
-        self.list("bundledDependencies", &package.bundled_dependencies);
+        self.list(4, "bundledDependencies", &package.bundled_dependencies);
         self.texts(4, "peerDependencies", &package.peer_dependencies);
         if !package.peer_dependencies_meta.is_empty() {
             self.open(4, "peerDependenciesMeta");
@@ -99,7 +128,7 @@ impl Emitter {
     fn snapshot(&mut self, snapshot: &Snapshot) {
         self.texts(4, "dependencies", &snapshot.dependencies);
         self.texts(4, "optionalDependencies", &snapshot.optional_dependencies);
-        self.list("transitivePeerDependencies", &snapshot.transitive_peer_dependencies);
+        self.list(4, "transitivePeerDependencies", &snapshot.transitive_peer_dependencies);
         if snapshot.optional {
             self.plain(4, "optional", true);
         }
@@ -135,14 +164,14 @@ impl Emitter {
         }
     }
 
-    fn list(&mut self, name: &str, items: &[String]) {
+    fn list(&mut self, indent: usize, name: &str, items: &[String]) {
         if items.is_empty() {
             return;
         }
-        self.open(4, name);
+        self.open(indent, name);
         for item in items {
-            self.pad(6);
-            let _ = writeln!(self.text, "- {}", scalar(item, Place::Block { indent: 8 }));
+            self.pad(indent + 2);
+            let _ = writeln!(self.text, "- {}", scalar(item, Place::Block { indent: indent + 4 }));
         }
     }
 

@@ -49,9 +49,9 @@ pub struct Manifest {
     /// Command name → path; the empty name stands for the package's own.
     #[serde(deserialize_with = "commands")]
     pub bin: BTreeMap<String, String>,
-    /// `overrides`, then `pnpm.overrides` over it: selector → range. Nested objects become `parent>child`.
+    /// Settings that pnpm reads from pnpm-workspace.yaml and not from here: `pnpm.overrides`, `overrides`. Sorted.
     #[serde(skip)]
-    pub overrides: BTreeMap<String, String>,
+    pub misplaced_settings: Vec<String>,
 }
 
 /// Which map of package.json a dependency comes from.
@@ -65,15 +65,6 @@ pub enum DependencyKind {
     Optional,
 }
 
-/// One thing that the project asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WantedDependency {
-    /// The range, tag or alias, with the project's overrides applied.
-    pub specifier: String,
-    /// Where it stands in package.json.
-    pub kind: DependencyKind,
-}
-
 impl Manifest {
     /// Reads `bytes`; `path` is only for the message of an error.
     ///
@@ -83,11 +74,8 @@ impl Manifest {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let syntax = |error| ManifestError::syntax(path, bytes, error);
         let mut manifest: Manifest = serde_json::from_slice(bytes).map_err(syntax)?;
-        let overrides: Overrides = serde_json::from_slice(bytes).map_err(syntax)?;
-        for object in [overrides.overrides, overrides.pnpm.get("overrides").cloned().unwrap_or_default()] {
-            flatten_overrides("", &object, &mut manifest.overrides);
-        }
-        manifest.resolve_override_references();
+        let misplaced: Misplaced = serde_json::from_slice(bytes).map_err(syntax)?;
+        manifest.misplaced_settings = misplaced.names();
         Ok(manifest)
     }
 
@@ -105,57 +93,32 @@ impl Manifest {
         }
     }
 
-    /// What to install: name under node_modules → what is asked for. A name in more than one map counts where an
-    /// installer looks first: optional, then production, then development, then peer, as pnpm does it.
-    pub fn wanted(&self) -> BTreeMap<String, WantedDependency> {
-        let maps = [
-            (&self.optional_dependencies, DependencyKind::Optional),
-            (&self.dependencies, DependencyKind::Production),
-            (&self.dev_dependencies, DependencyKind::Development),
-            (&self.peer_dependencies, DependencyKind::Production),
-        ];
-        let mut wanted = BTreeMap::new();
-        for (map, kind) in maps {
-            for (name, specifier) in map {
-                let specifier = self.overrides.get(name).unwrap_or(specifier).clone();
-                wanted.entry(name.clone()).or_insert(WantedDependency { specifier, kind });
-            }
-        }
-        wanted
-    }
-
-    /// Replaces an override `$name` by what the project itself asks for under that name (npm's notation).
-    fn resolve_override_references(&mut self) {
-        for range in self.overrides.values_mut() {
-            let Some(name) = range.strip_prefix('$') else { continue };
-            let maps = [&self.dependencies, &self.optional_dependencies, &self.dev_dependencies];
-            if let Some(direct) = maps.iter().find_map(|map| map.get(name)) {
-                *range = direct.clone();
-            }
-        }
+    /// What the project asks for under this name.
+    pub fn asked_for(&self, name: &str) -> Option<&str> {
+        let maps = [&self.dependencies, &self.optional_dependencies, &self.dev_dependencies];
+        maps.iter().find_map(|map| map.get(name)).map(String::as_str)
     }
 }
 
-/// The two places where package.json can hold overrides.
+/// The places where older versions of pnpm, and npm, have settings of the project.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Overrides {
+struct Misplaced {
     overrides: Value,
     pnpm: Value,
 }
 
-fn flatten_overrides(parent: &str, value: &Value, into: &mut BTreeMap<String, String>) {
-    let Some(object) = value.as_object() else { return };
-    for (name, value) in object {
-        let selector = match (parent, name.as_str()) {
-            (parent, ".") => parent.to_owned(),
-            ("", name) => name.to_owned(),
-            (parent, name) => format!("{parent}>{name}"),
-        };
-        match value.as_str() {
-            Some(range) => drop(into.insert(selector, range.to_owned())),
-            None => flatten_overrides(&selector, value, into),
-        }
+impl Misplaced {
+    fn names(&self) -> Vec<String> {
+        let filled = |value: &Value| value.as_object().is_some_and(|object| !object.is_empty());
+        let overrides = filled(&self.overrides).then(|| "overrides".to_owned());
+        // These say which packages may build, and are heard in both places.
+        let heard = ["allowBuilds", "ignoredBuiltDependencies", "neverBuiltDependencies", "onlyBuiltDependencies"];
+        let settings = self.pnpm.as_object().into_iter().flatten().map(|(name, _)| name);
+        let settings = settings.filter(|name| !heard.contains(&name.as_str())).map(|name| format!("pnpm.{name}"));
+        let mut names: Vec<_> = overrides.into_iter().chain(settings).collect();
+        names.sort();
+        names
     }
 }
 
@@ -210,22 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_counts_once_and_overrides_apply() {
-        let manifest = parse(
-            r#"{"dependencies":{"a":"1","b":"1"},"devDependencies":{"a":"2","c":"^1"},"optionalDependencies":{"b":"2"},
-                "peerDependencies":{"c":"9","d":"4"},"pnpm":{"overrides":{"c":"7"}},"overrides":{"x":{".":"1","y":"$a"}}}"#,
-        );
-        let wanted: Vec<_> =
-            manifest.wanted().into_iter().map(|(name, wanted)| (name, wanted.specifier, wanted.kind)).collect();
-        let expected = [
-            ("a", "1", DependencyKind::Production),
-            ("b", "2", DependencyKind::Optional),
-            ("c", "7", DependencyKind::Development),
-            ("d", "4", DependencyKind::Production),
-        ];
-        assert_eq!(wanted, expected.map(|(name, range, kind)| (name.to_owned(), range.to_owned(), kind)));
-        assert_eq!(manifest.overrides["x>y"], "1");
-        assert_eq!(manifest.overrides["x"], "1");
+    fn settings_that_belong_elsewhere_are_noticed() {
+        let manifest = parse(r#"{"overrides":{"a":"1"},"pnpm":{"overrides":{},"fooBar":[],"allowBuilds":{}}}"#);
+        assert_eq!(manifest.misplaced_settings, ["overrides", "pnpm.fooBar", "pnpm.overrides"]);
+        assert_eq!(parse(r#"{"overrides":{},"pnpm":null}"#).misplaced_settings, [""; 0]);
     }
 
     #[test]

@@ -39,7 +39,9 @@ pub enum ResolveError {
     #[error("cannot install {dependency} from {specifier}{required_by}")]
     #[diagnostic(
         code(lockstep::resolve::unsupported),
-        help("only packages of a registry are supported: a range, a tag or an npm: alias; an override can replace it")
+        help(
+            "supported are packages of a registry or of the workspace, http(s) URLs of tarballs, and file: paths; an override can replace it"
+        )
     )]
     Unsupported {
         /// Name under node_modules.
@@ -48,6 +50,28 @@ pub enum ResolveError {
         specifier: String,
         /// Who asks for it.
         required_by: RequiredBy,
+    },
+    /// What is behind a specifier is no package.
+    #[error("what is at {specifier} has no package.json that makes sense{required_by}")]
+    #[diagnostic(code(lockstep::resolve::no_manifest), help("check where {dependency} in package.json leads"))]
+    NoManifest {
+        /// Name under node_modules.
+        dependency: String,
+        /// What is asked for.
+        specifier: String,
+        /// Who asks for it.
+        required_by: RequiredBy,
+    },
+    /// What is behind a specifier cannot be had.
+    #[error("cannot get {dependency} from {specifier}")]
+    #[diagnostic(forward(source))]
+    Foreign {
+        /// Name under node_modules.
+        dependency: String,
+        /// What is asked for.
+        specifier: String,
+        /// What went wrong.
+        source: SharedError,
     },
     /// The registry could not be asked.
     #[error("cannot load the packument of {package}")]
@@ -62,16 +86,6 @@ pub enum ResolveError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     InvalidPackument(#[from] InvalidPackument),
-    /// The overrides of package.json make no sense.
-    #[error("cannot understand the overrides in package.json: {message}")]
-    #[diagnostic(
-        code(lockstep::resolve::overrides),
-        help("keys are name, name@range or parent>name; values are a range or an npm: alias")
-    )]
-    Overrides {
-        /// What is wrong.
-        message: String,
-    },
     /// The solver failed in another way.
     #[error("cannot resolve: {message}")]
     #[diagnostic(
@@ -127,7 +141,7 @@ impl Diagnostic for SharedError {
     }
 }
 
-/// Who asks for a package: `name@version`, or `package.json`. Sorted; empty when it is not known.
+/// Who asks for a package: `name@version`, or the path of a package.json. Sorted; empty when it is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequiredBy(pub Vec<String>);
 

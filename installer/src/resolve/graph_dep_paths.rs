@@ -2,8 +2,10 @@
 //!
 //! The solver's own ids name a peer without its peers where that is unambiguous; pnpm always nests them, except in cycles.
 
+use super::foreign::package_key;
 use super::graph_peers::Peers;
 use crate::lockfile::DepPath;
+use crate::patch::{Patches, suffix};
 use deno_npm::NpmPackageId;
 use deno_semver::package::PackageNv;
 use sha2::{Digest, Sha256};
@@ -13,8 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 const PEERS_SUFFIX_BYTES_MAX: usize = 1000;
 
 /// The dep path of every package in the graph. Two packages that differ only in the solver's eyes can share one.
-pub(super) fn dep_paths<'a>(peers: &BTreeMap<&'a NpmPackageId, Peers<'a>>) -> BTreeMap<&'a NpmPackageId, DepPath> {
-    let mut naming = Naming { peers, done: BTreeMap::new() };
+pub(super) fn dep_paths<'a>(
+    peers: &BTreeMap<&'a NpmPackageId, Peers<'a>>,
+    patches: &Patches,
+) -> BTreeMap<&'a NpmPackageId, DepPath> {
+    let mut naming = Naming { peers, patches, done: BTreeMap::new() };
     for id in peers.keys() {
         naming.name(id);
     }
@@ -23,6 +28,7 @@ pub(super) fn dep_paths<'a>(peers: &BTreeMap<&'a NpmPackageId, Peers<'a>>) -> BT
 
 struct Naming<'p, 'a> {
     peers: &'p BTreeMap<&'a NpmPackageId, Peers<'a>>,
+    patches: &'p Patches,
     done: BTreeMap<&'a NpmPackageId, DepPath>,
 }
 
@@ -34,9 +40,12 @@ impl<'a> Naming<'_, 'a> {
         let mut suffixes = BTreeSet::new();
         for (_, peer) in &self.peers[id].from_above {
             let in_cycle = self.leads_to(peer, &id.nv);
-            suffixes.insert(if in_cycle { peer.nv.to_string() } else { self.name(peer) });
+            suffixes.insert(if in_cycle { package_key(&peer.nv) } else { self.name(peer) });
         }
-        let mut dep_path = id.nv.to_string();
+        let mut dep_path = package_key(&id.nv);
+        if let Some(patch) = self.patches.find(&id.nv.name, &id.nv.version.to_string()) {
+            dep_path.push_str(&suffix(&patch.hash));
+        }
         if !suffixes.is_empty() {
             let suffixes: Vec<_> = suffixes.into_iter().collect();
             dep_path.push_str(&format!("({})", shortened(suffixes.join(")("))));

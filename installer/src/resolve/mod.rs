@@ -1,14 +1,17 @@
-//! Choosing versions: package.json in, [`Lockfile`] out, for every platform at once.
+//! Choosing versions: the projects of a workspace in, one [`Lockfile`] out, for every platform at once.
 //!
-//! The `deno_npm` crate solves: ranges, tags, aliases, peers, overrides. This module gives it packuments, tells the
+//! The `deno_npm` crate solves: ranges, tags, aliases, peers; all projects in one solve. This module gives it packuments, tells the
 //! [`OnResolved`] hook of each package as soon as it is chosen, leaves out optional dependencies that do not exist, and
-//! writes the graph down as pnpm would. The result is a function of the manifest, the packuments and the previous
+//! writes the graph down as pnpm would. The result is a function of the manifests, the packuments and the previous
 //! lockfile: the order in which packuments arrive has no part in it.
 
 mod adjustments;
 mod error;
+mod foreign;
 mod graph_dep_paths;
 mod graph_peers;
+mod importer_packages;
+mod manifest_edits;
 mod packument;
 mod packuments;
 mod prefetching_resolver;
@@ -23,38 +26,45 @@ mod to_lockfile;
 mod version_chooser;
 
 pub use self::error::{InvalidPackument, RequiredBy, ResolveError, SharedError};
+pub use self::foreign::{ForeignPackage, ForeignPackages, ForeignSource};
 pub use self::packuments::{NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball};
 pub use self::prefetching_resolver::PrefetchingResolver;
 pub use self::registry_packuments::RegistryPackuments;
 pub use self::version_chooser::{ChosenVersion, VersionChooser};
 
 use self::adjustments::{Adjustments, Obstacle};
+use self::foreign::{OpenedPackage, package_key};
+use self::manifest_edits::ManifestEdits;
 use self::packument::Packument;
 use self::registry_view::Registry;
 use self::relay::Relay;
-use self::roots::{PROJECT, Roots, overrides_of};
+use self::roots::{Opened, Roots};
 pub(crate) use self::specifier::target_of;
 use self::to_lockfile::to_lockfile;
-use crate::lockfile::Lockfile;
-use crate::manifest::Manifest;
+use crate::config::PeerDependencyRules;
+use crate::lockfile::{Lockfile, name_and_version};
+use crate::workspace::{ROOT, Target, Workspace, shown};
 use deno_npm::resolution::{AddPkgReqsOptions, NpmResolutionSnapshot, NpmVersionResolver, UnmetPeerDepDiagnostic};
 use deno_semver::package::PackageNv;
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use deno_semver::{Version, VersionReq};
+use futures_util::future::try_join_all;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a resolution starts from.
 pub struct ResolveRequest<'a> {
-    /// The project.
-    pub manifest: &'a Manifest,
+    /// The projects.
+    pub workspace: &'a Workspace,
     /// Where packuments come from.
     pub packuments: &'a dyn Packuments,
+    /// Who looks behind specifiers that no registry knows.
+    pub foreign: &'a dyn ForeignPackages,
     /// The project's lockfile so far: its versions are kept where they still fit. `None` takes the newest of all.
     pub previous: Option<&'a Lockfile>,
     /// Hears of each package as soon as it is chosen.
     pub hook: &'a dyn OnResolved,
 }
 
-/// Chooses a version for everything that the project needs.
+/// Chooses a version for everything that the projects need.
 ///
 /// The future is not `Send`.
 ///
@@ -62,18 +72,23 @@ pub struct ResolveRequest<'a> {
 /// [`ResolveError`]: a package or version that is needed does not exist, a dependency is not from a registry, or the
 /// registry cannot be asked.
 pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveError> {
-    let registry = Registry::new(request.packuments, Adjustments::new(request.previous));
+    let edits = ManifestEdits::of(request.workspace);
+    let registry = Registry::new(request.packuments, Adjustments::new(request.previous), edits);
+    let opened = open_foreign(request.workspace, request.foreign).await?;
     let relay = Relay::new(request.hook, registry.loaded());
-    let overrides = Arc::new(overrides_of(request.manifest)?);
     let version_resolver = NpmVersionResolver {
         link_packages: Default::default(),
         newest_dependency_date_options: Default::default(),
-        overrides,
+        // The manifests that the solver sees are overridden already.
+        overrides: Default::default(),
         trust_policy: Default::default(),
     };
     loop {
         let adjustments = registry.adjustments();
-        let roots = Roots::of(request.manifest, &adjustments)?;
+        let roots = Roots::of(request.workspace, &adjustments, &opened)?;
+        let mut local = importer_packages::packuments(&roots);
+        local.extend(opened.values().filter_map(|package| Some((package.solver_name(), package.packument()?))));
+        registry.show(local);
         let options = AddPkgReqsOptions {
             package_reqs: &roots.requirements(),
             version_resolver: &version_resolver,
@@ -85,9 +100,11 @@ pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveErr
         }
         let error = match solved.dep_graph_result {
             Ok(graph) => {
-                let lockfile = to_lockfile(request.manifest, &roots, &graph, &registry)?;
+                let lockfile = to_lockfile(request.workspace, &roots, &opened, &graph, &registry)?;
                 for warning in warnings(roots, &graph, &registry, &adjustments, &solved.unmet_peer_diagnostics) {
-                    request.hook.on_warning(warning);
+                    if !is_allowed(&warning, &request.workspace.settings.peer_dependency_rules) {
+                        request.hook.on_warning(warning);
+                    }
                 }
                 return Ok(lockfile);
             }
@@ -98,18 +115,42 @@ pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveErr
         };
         let chosen = relay.chosen();
         if !registry.adjust(&obstacle, &chosen) {
-            return Err(explain(obstacle, request.manifest, &registry, &chosen));
+            return Err(explain(obstacle, request.workspace, &registry, &chosen));
         }
     }
 }
 
-/// The error for an obstacle that someone needs to pass.
-fn explain(obstacle: Obstacle, manifest: &Manifest, registry: &Registry<'_>, chosen: &[PackageNv]) -> ResolveError {
-    let mut required_by = Vec::new();
-    for (alias, wanted) in manifest.wanted() {
-        if obstacle.blocks(PROJECT, &alias, &wanted.specifier) {
-            required_by.push(PROJECT.to_owned());
+/// Looks behind every specifier of the projects that no registry knows, each once.
+async fn open_foreign(workspace: &Workspace, foreign: &dyn ForeignPackages) -> Result<Opened, ResolveError> {
+    let mut sources = BTreeMap::new();
+    for (id, member) in &workspace.members {
+        for (alias, wanted) in &member.wanted {
+            if let Target::Resolved { specifier, .. } = &wanted.target
+                && let Some(source) = ForeignSource::of(id, specifier)
+            {
+                sources.entry(source).or_insert_with(|| (alias, shown(id)));
+            }
         }
+    }
+    let open = sources.into_iter().map(|(source, (alias, project))| async move {
+        let package = foreign.open(alias, &source).await?;
+        let opened = OpenedPackage::new(alias, &source, package).filter(|package| package.packument().is_some());
+        let (dependency, specifier) = (alias.clone(), source.reference());
+        let no_package = || ResolveError::NoManifest { dependency, specifier, required_by: RequiredBy(vec![project]) };
+        Ok::<_, ResolveError>((source, opened.ok_or_else(no_package)?))
+    });
+    Ok(try_join_all(open).await?.into_iter().collect())
+}
+
+/// The error for an obstacle that someone needs to pass.
+fn explain(obstacle: Obstacle, workspace: &Workspace, registry: &Registry<'_>, chosen: &[PackageNv]) -> ResolveError {
+    let mut required_by = Vec::new();
+    for (id, member) in &workspace.members {
+        let blocked = member.wanted.iter().any(|(alias, wanted)| match &wanted.target {
+            Target::Resolved { specifier, .. } => obstacle.blocks(&shown(id), alias, specifier),
+            Target::Link { .. } => false,
+        });
+        required_by.extend(blocked.then(|| shown(id)));
     }
     for package in chosen {
         let version = registry.get(&package.name).and_then(|packument| packument.version(&package.version));
@@ -150,6 +191,18 @@ fn available(packument: &Packument) -> String {
     }
 }
 
+/// Whether the project's rules say that a peer of another version will do.
+fn is_allowed(warning: &ResolveWarning, rules: &PeerDependencyRules) -> bool {
+    let ResolveWarning::UnmetPeer { parent, dependency, found } = warning else { return false };
+    let name_of = |text: &str| name_and_version(text).map_or(text, |(name, _)| name).to_owned();
+    let (parent, peer) = (name_of(parent), name_of(dependency));
+    let range = |selector: &str| VersionReq::parse_from_npm(rules.allowed_versions.get(selector)?).ok();
+    let found = Version::parse_from_npm(found).ok();
+    let will_do =
+        |selector: &str| range(selector).zip(found.as_ref()).is_some_and(|(range, found)| range.matches(found));
+    rules.allow_any.matches(&peer) || will_do(&peer) || will_do(&format!("{parent}>{peer}"))
+}
+
 /// What people should know of a resolution that went well, sorted.
 fn warnings(
     roots: Roots,
@@ -161,7 +214,7 @@ fn warnings(
     let mut warnings: BTreeSet<_> = roots.skipped.into_iter().collect();
     for unmet in unmet_peers {
         warnings.insert(ResolveWarning::UnmetPeer {
-            parent: unmet.ancestors.first().map_or_else(|| PROJECT.to_owned(), ToString::to_string),
+            parent: unmet.ancestors.first().map_or_else(|| shown(ROOT), package_key),
             dependency: unmet.dependency.to_string(),
             found: unmet.resolved.to_string(),
         });

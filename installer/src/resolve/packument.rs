@@ -3,6 +3,7 @@
 //! The registry holds twenty years of packuments, so every field may have any shape. A version that cannot be used is
 //! left out; it never spoils the others.
 
+use super::manifest_edits::ManifestEdits;
 use crate::lockfile::{LockedPackage, PeerDependencyMeta, TarballResolution, canonical_tarball_url};
 use crate::manifest::{optional_peers_of, texts_of};
 use crate::package::PackageId;
@@ -10,7 +11,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use deno_npm::registry::{
-    NpmPackageInfo, NpmPackageVersionBinEntry, NpmPackageVersionDistInfo, NpmPackageVersionInfo, NpmUser,
+    NpmPackageInfo, NpmPackageVersionBinEntry, NpmPackageVersionDistInfo, NpmPackageVersionInfo, NpmPeerDependencyMeta,
+    NpmUser,
 };
 use deno_semver::Version;
 use serde::Deserialize;
@@ -19,6 +21,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The packument of one package.
 #[derive(Debug)]
@@ -27,6 +30,9 @@ pub(super) struct Packument {
     pub dist_tags: BTreeMap<String, Version>,
     bytes: Bytes,
     versions: BTreeMap<Version, Range<usize>>,
+    edits: Arc<ManifestEdits>,
+    /// Whether the edits may concern some version.
+    is_edited: bool,
 }
 
 /// What stands at the top of a packument.
@@ -55,7 +61,7 @@ struct Shape {
 
 impl Packument {
     /// Indexes `bytes`.
-    pub fn parse(name: &str, bytes: Bytes) -> Result<Packument, serde_json::Error> {
+    pub fn parse(name: &str, bytes: Bytes, edits: Arc<ManifestEdits>) -> Result<Packument, serde_json::Error> {
         let top: Top<'_> = serde_json::from_slice(&bytes)?;
         let raw = top.versions.map_or("{}", RawValue::get);
         let versions: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(raw).unwrap_or_default();
@@ -70,6 +76,8 @@ impl Packument {
             name: name.to_owned(),
             dist_tags: dist_tags.collect(),
             versions: versions.collect(),
+            is_edited: str::from_utf8(&bytes).map_or(true, |text| edits.may_concern(name, text)),
+            edits,
             bytes: bytes.clone(),
         })
     }
@@ -81,16 +89,16 @@ impl Packument {
 
     /// What the packument says of one version.
     pub fn version(&self, version: &Version) -> Option<VersionManifest> {
-        VersionManifest::parse(self.raw(version)?)
+        VersionManifest::parse(&self.raw(version)?)
     }
 
     /// The same for the solver, with the peers that pnpm sees. `None` when there is no such version, or it is unusable.
     pub fn version_info(&self, version: &Version) -> Option<NpmPackageVersionInfo> {
         let raw = self.raw(version)?;
-        let mut info = match serde_json::from_slice::<NpmPackageVersionInfo>(raw) {
+        let mut info = match serde_json::from_slice::<NpmPackageVersionInfo>(&raw) {
             Ok(info) => info,
             Err(_) => {
-                let mut value: Value = serde_json::from_slice(raw).ok()?;
+                let mut value: Value = serde_json::from_slice(&raw).ok()?;
                 value.as_object_mut()?.remove("bin");
                 serde_json::from_value(value).ok()?
             }
@@ -117,6 +125,11 @@ impl Packument {
                 info.peer_dependencies.insert(name.clone(), "*".into());
             }
         }
+        if self.edits.leave_peers_out() {
+            let peers = info.peer_dependencies.keys().cloned();
+            let optional = |name| (name, NpmPeerDependencyMeta { optional: true });
+            info.peer_dependencies_meta = peers.map(optional).collect();
+        }
         Some(info)
     }
 
@@ -128,7 +141,7 @@ impl Packument {
             let shape = serde_json::from_slice::<Shape>(&self.bytes[range.clone()]);
             shape.is_ok_and(|shape| shape.version == *version)
         };
-        let plain = !self.mentions("\"peerDependencies") && self.versions.iter().all(usable);
+        let plain = !self.is_edited && !self.mentions("\"peerDependencies") && self.versions.iter().all(usable);
         let info = plain.then(|| NpmPackageInfo::from_packument_bytes(self.bytes.to_vec()))?.ok()?;
         let complete = info.name.as_str() == self.name && info.versions.len() == self.versions.len();
         complete.then_some(info)
@@ -139,8 +152,14 @@ impl Packument {
         str::from_utf8(&self.bytes).map_or(true, |text| text.contains(name))
     }
 
-    fn raw(&self, version: &Version) -> Option<&[u8]> {
-        Some(&self.bytes[self.versions.get(version)?.clone()])
+    fn raw(&self, version: &Version) -> Option<Cow<'_, [u8]>> {
+        let raw = &self.bytes[self.versions.get(version)?.clone()];
+        if !self.is_edited {
+            return Some(Cow::Borrowed(raw));
+        }
+        let mut manifest: Value = serde_json::from_slice(raw).ok()?;
+        manifest.is_object().then(|| self.edits.apply(&self.name, version, &mut manifest))?;
+        serde_json::to_vec(&manifest).ok().map(Cow::Owned)
     }
 }
 
@@ -164,7 +183,7 @@ pub(super) struct VersionManifest {
 }
 
 impl VersionManifest {
-    fn parse(raw: &[u8]) -> Option<VersionManifest> {
+    pub fn parse(raw: &[u8]) -> Option<VersionManifest> {
         let value: Value = serde_json::from_slice(raw).ok()?;
         let dependencies = texts_of(&value["dependencies"]);
         let optional_dependencies = texts_of(&value["optionalDependencies"]);
@@ -203,16 +222,21 @@ impl VersionManifest {
             || (self.peer_dependencies.contains_key(alias) && self.peer_dependencies_meta.get(alias) == Some(&true))
     }
 
-    /// The package's entry in a lockfile.
-    pub fn to_locked(&self, package: &PackageId, registry: &str) -> LockedPackage {
+    /// The package's entry in a lockfile; `with_url` says whether it has the tarball's URL also where everybody knows it.
+    pub fn to_locked(&self, package: &PackageId, registry: &str, with_url: bool) -> LockedPackage {
         let canonical = canonical_tarball_url(registry, package);
-        let tarball = (self.tarball != canonical).then(|| self.tarball.clone());
+        let tarball = (with_url || self.tarball != canonical).then(|| self.tarball.clone());
         let meta = self
             .peer_dependencies_meta
             .iter()
             .filter(|(name, optional)| **optional && self.peer_dependencies.contains_key(*name));
         LockedPackage {
-            resolution: TarballResolution { integrity: self.integrity.clone(), tarball },
+            resolution: TarballResolution {
+                integrity: self.integrity.clone(),
+                tarball,
+                ..TarballResolution::default()
+            },
+            version: None,
             engines: self.engines.clone(),
             cpu: self.cpu.clone(),
             os: self.os.clone(),
@@ -272,7 +296,7 @@ mod tests {
 
     fn packument(versions: &str) -> Packument {
         let text = format!(r#"{{"name":"x","dist-tags":{{"latest":"1.0.0","odd":7}},"versions":{versions}}}"#);
-        Packument::parse("x", Bytes::from(text)).unwrap()
+        Packument::parse("x", Bytes::from(text), Arc::default()).unwrap()
     }
 
     #[test]
@@ -292,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_packument_without_versions_is_empty() {
-        assert_eq!(Packument::parse("x", Bytes::from_static(b"{}")).unwrap().versions().count(), 0);
+        assert_eq!(Packument::parse("x", Bytes::from_static(b"{}"), Arc::default()).unwrap().versions().count(), 0);
         assert_eq!(packument("[]").versions().count(), 0);
     }
 

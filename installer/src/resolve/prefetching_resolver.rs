@@ -7,7 +7,7 @@ use super::{OnResolved, ResolveWarning, ResolvedTarball};
 use crate::lockfile::Platform;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Point};
-use crate::tarball::{CacheKey, Caller, Coordinator, Downloader, TarballRequest};
+use crate::tarball::{CacheKey, Caller, Coordinator, Downloader, Origin, TarballRequest};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,6 +56,7 @@ impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
             package: resolved.package.clone(),
             url: resolved.tarball_url,
             integrity,
+            origin: Origin::Registry,
         };
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if !started.keys.insert(request.cache_key()) {

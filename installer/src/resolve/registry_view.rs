@@ -1,6 +1,7 @@
 //! The registry as the solver sees it: each packument fetched and indexed once, and shown with the adjustments made so far.
 
 use super::adjustments::{Adjustments, Obstacle};
+use super::manifest_edits::ManifestEdits;
 use super::packument::Packument;
 use super::packuments::{PackumentError, Packuments};
 use super::specifier::target_of;
@@ -32,10 +33,13 @@ pub(super) struct Registry<'a> {
     failures: RefCell<BTreeMap<String, ResolveError>>,
     adjustments: RefCell<Arc<Adjustments>>,
     views: RefCell<BTreeMap<String, View>>,
+    edits: Arc<ManifestEdits>,
+    /// Packages that no registry has: the projects of a workspace.
+    local: RefCell<BTreeMap<String, Arc<NpmPackageInfo>>>,
 }
 
 impl<'a> Registry<'a> {
-    pub fn new(packuments: &'a dyn Packuments, adjustments: Adjustments) -> Self {
+    pub fn new(packuments: &'a dyn Packuments, adjustments: Adjustments, edits: ManifestEdits) -> Self {
         Registry {
             packuments,
             slots: RefCell::default(),
@@ -43,7 +47,14 @@ impl<'a> Registry<'a> {
             failures: RefCell::default(),
             adjustments: RefCell::new(Arc::new(adjustments)),
             views: RefCell::default(),
+            edits: Arc::new(edits),
+            local: RefCell::default(),
         }
+    }
+
+    /// Shows the solver packages that no registry has, in place of those shown before.
+    pub fn show(&self, local: BTreeMap<String, Arc<NpmPackageInfo>>) {
+        *self.local.borrow_mut() = local;
     }
 
     /// The adjustments made so far.
@@ -133,7 +144,7 @@ impl<'a> Registry<'a> {
                 return fail(ResolveError::Registry { package: name.to_owned(), source: source.into() });
             }
         };
-        match index(name, bytes).await {
+        match index(name, bytes, self.edits.clone()).await {
             Ok(packument) => {
                 let mut loaded = self.loaded.lock().expect("no one panics while holding this lock");
                 loaded.insert(name.to_owned(), packument.clone());
@@ -147,14 +158,17 @@ impl<'a> Registry<'a> {
     }
 }
 
-async fn index(name: &str, bytes: Bytes) -> Result<Arc<Packument>, serde_json::Error> {
+async fn index(name: &str, bytes: Bytes, edits: Arc<ManifestEdits>) -> Result<Arc<Packument>, serde_json::Error> {
     let name = name.to_owned();
-    rt::blocking("packument", move || Packument::parse(&name, bytes).map(Arc::new)).await
+    rt::blocking("packument", move || Packument::parse(&name, bytes, edits).map(Arc::new)).await
 }
 
 #[async_trait(?Send)]
 impl NpmRegistryApi for Registry<'_> {
     async fn package_info(&self, name: &str) -> Result<Arc<NpmPackageInfo>, NpmRegistryPackageInfoLoadError> {
+        if let Some(local) = self.local.borrow().get(name) {
+            return Ok(local.clone());
+        }
         let Some(packument) = self.load(name).await else {
             return Err(NpmRegistryPackageInfoLoadError::PackageNotExists { package_name: name.to_owned() });
         };

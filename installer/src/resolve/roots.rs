@@ -1,120 +1,109 @@
-//! What the project asks for, as requirements that the solver takes; and its overrides.
+//! What the projects ask for, as requirements that the solver takes.
 
 use super::adjustments::Adjustments;
+use super::foreign::{ForeignSource, OpenedPackage};
+use super::importer_packages;
 use super::packuments::ResolveWarning;
 use super::specifier::target_of;
 use super::{RequiredBy, ResolveError};
-use crate::manifest::{DependencyKind, Manifest};
-use deno_npm::resolution::NpmOverrides;
+use crate::manifest::DependencyKind;
+use crate::workspace::{CatalogUse, ImporterId, Member, ROOT, Target, Workspace, shown};
 use deno_semver::VersionReq;
 use deno_semver::package::PackageReq;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The name by which errors and warnings call the project.
-pub(super) const PROJECT: &str = "package.json";
-
-/// One direct dependency.
+/// One direct dependency that is resolved.
 #[derive(Debug, Clone)]
 pub(super) struct Root {
     pub requirement: PackageReq,
+    /// What is asked for: a range, a tag or an alias.
+    pub range: String,
+    /// As the lockfile records it.
     pub specifier: String,
     pub kind: DependencyKind,
+    pub catalog: Option<CatalogUse>,
 }
 
-/// The direct dependencies that are resolved, by their names under node_modules.
+/// One direct dependency that leads to a directory.
+#[derive(Debug, Clone)]
+pub(super) struct LinkedRoot {
+    pub specifier: String,
+    pub kind: DependencyKind,
+    /// The way there from the project.
+    pub path: String,
+}
+
+/// The direct dependencies of one project, by their names under node_modules.
+#[derive(Debug, Default)]
+pub(super) struct ImporterRoots {
+    pub resolved: BTreeMap<String, Root>,
+    pub linked: BTreeMap<String, LinkedRoot>,
+}
+
+/// The direct dependencies of all projects.
 #[derive(Debug)]
 pub(super) struct Roots {
-    pub wanted: BTreeMap<String, Root>,
+    pub importers: BTreeMap<ImporterId, ImporterRoots>,
     pub skipped: Vec<ResolveWarning>,
 }
 
+/// What is behind the specifiers that no registry knows.
+pub(super) type Opened = BTreeMap<ForeignSource, OpenedPackage>;
+
 impl Roots {
-    /// The manifest's dependencies, without the optional ones that run into an obstacle.
-    pub fn of(manifest: &Manifest, adjustments: &Adjustments) -> Result<Roots, ResolveError> {
-        let mut roots = Roots { wanted: BTreeMap::new(), skipped: Vec::new() };
-        for (alias, wanted) in manifest.wanted() {
-            let specifier = wanted.specifier;
-            let optional = wanted.kind == DependencyKind::Optional;
-            if optional && adjustments.blocks(PROJECT, &alias, &specifier) {
-                let dependency = format!("{alias}@{specifier}");
-                roots.skipped.push(ResolveWarning::OptionalSkipped { parent: PROJECT.to_owned(), dependency });
-                continue;
-            }
-            let requirement = target_of(&alias, &specifier).and_then(|(name, range)| {
-                Some(PackageReq { name: name.into(), version_req: VersionReq::parse_from_npm(range).ok()? })
-            });
-            let Some(requirement) = requirement else {
-                let required_by = RequiredBy(vec![PROJECT.to_owned()]);
-                return Err(ResolveError::Unsupported { dependency: alias, specifier, required_by });
-            };
-            roots.wanted.insert(alias, Root { requirement, specifier, kind: wanted.kind });
+    /// What the projects ask for, without the optional dependencies that run into an obstacle.
+    pub fn of(workspace: &Workspace, adjustments: &Adjustments, opened: &Opened) -> Result<Roots, ResolveError> {
+        let mut roots = Roots { importers: BTreeMap::new(), skipped: Vec::new() };
+        for (id, member) in &workspace.members {
+            let importer = roots.importer(id, member, adjustments, opened)?;
+            roots.importers.insert(id.clone(), importer);
         }
         Ok(roots)
     }
 
-    /// What the solver is given, in the order of the names.
-    pub fn requirements(&self) -> Vec<PackageReq> {
-        self.wanted.values().map(|root| root.requirement.clone()).collect()
-    }
-}
-
-/// The overrides in the solver's form: pnpm's `parent>name` becomes an object in an object.
-pub(super) fn overrides_of(manifest: &Manifest) -> Result<NpmOverrides, ResolveError> {
-    let mut tree = Map::new();
-    for (selector, range) in &manifest.overrides {
-        let mut path: Vec<&str> = split_selector(selector);
-        let leaf = path.pop().unwrap_or_default();
-        let mut at = &mut tree;
-        for parent in path {
-            let entry = at.entry(parent).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::String(own) = entry {
-                *entry = Value::Object(Map::from_iter([(".".to_owned(), Value::String(own.clone()))]));
+    fn importer(
+        &mut self,
+        id: &str,
+        member: &Member,
+        adjustments: &Adjustments,
+        opened: &Opened,
+    ) -> Result<ImporterRoots, ResolveError> {
+        let project = &shown(id);
+        let mut importer = ImporterRoots::default();
+        for (alias, wanted) in &member.wanted {
+            let (specifier, kind) = (wanted.specifier.clone(), wanted.kind);
+            let (mut range, catalog) = match &wanted.target {
+                Target::Link { path } => {
+                    importer.linked.insert(alias.clone(), LinkedRoot { specifier, kind, path: path.clone() });
+                    continue;
+                }
+                Target::Resolved { specifier, catalog } => (specifier.clone(), catalog.clone()),
+            };
+            if let Some(foreign) = ForeignSource::of(id, &range).and_then(|source| opened.get(&source)) {
+                range = foreign.range();
             }
-            at = entry.as_object_mut().expect("made an object above");
+            if kind == DependencyKind::Optional && adjustments.blocks(project, alias, &range) {
+                let dependency = format!("{alias}@{range}");
+                self.skipped.push(ResolveWarning::OptionalSkipped { parent: project.to_owned(), dependency });
+                continue;
+            }
+            let requirement = target_of(alias, &range).and_then(|(name, range)| {
+                Some(PackageReq { name: name.into(), version_req: VersionReq::parse_from_npm(range).ok()? })
+            });
+            let Some(requirement) = requirement else {
+                let (dependency, required_by) = (alias.clone(), RequiredBy(vec![project.to_owned()]));
+                return Err(ResolveError::Unsupported { dependency, specifier: range, required_by });
+            };
+            importer.resolved.insert(alias.clone(), Root { requirement, range, specifier, kind, catalog });
         }
-        match at.get_mut(leaf).and_then(Value::as_object_mut) {
-            Some(object) => drop(object.insert(".".to_owned(), Value::String(range.clone()))),
-            None => drop(at.insert(leaf.to_owned(), Value::String(range.clone()))),
-        }
-    }
-    NpmOverrides::from_value(Value::Object(tree), &Default::default(), &Default::default())
-        .map_err(|error| ResolveError::Overrides { message: error.to_string() })
-}
-
-/// `a@>=1>b` is `b` below `a@>=1`: a `>` divides only where a name can start after it.
-fn split_selector(selector: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for (at, _) in selector.match_indices('>') {
-        let before_is_range = selector[..at].ends_with(['@', ' ', '|']);
-        let name_follows = selector[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '@' || c == '_');
-        if at > start && !before_is_range && name_follows {
-            parts.push(selector[start..at].trim());
-            start = at + 1;
-        }
-    }
-    parts.push(selector[start..].trim());
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn selectors_divide_where_a_name_starts() {
-        assert_eq!(split_selector("a>b"), ["a", "b"]);
-        assert_eq!(split_selector("a@>=1>b"), ["a@>=1", "b"]);
-        assert_eq!(split_selector("a@1>@s/b@<2"), ["a@1", "@s/b@<2"]);
-        assert_eq!(split_selector("a@>1"), ["a@>1"]);
+        Ok(importer)
     }
 
-    #[test]
-    fn a_name_can_have_an_override_and_nested_ones() {
-        let overrides = [("a", "1"), ("a>b", "2"), ("c>d>e", "3")];
-        let overrides = overrides.map(|(selector, range)| (selector.to_owned(), range.to_owned()));
-        let manifest = Manifest { overrides: BTreeMap::from(overrides), ..Manifest::default() };
-        assert_eq!(overrides_of(&manifest).unwrap().rules.len(), 2);
+    /// What the solver is given: the root project's dependencies in the order of their names, then the other projects.
+    pub fn requirements(&self) -> Vec<PackageReq> {
+        let root = self.importers.get(ROOT).into_iter().flat_map(|root| root.resolved.values());
+        let others = self.importers.iter().filter(|(id, importer)| *id != ROOT && !importer.resolved.is_empty());
+        let root = root.map(|root| root.requirement.clone());
+        root.chain(others.map(|(id, _)| importer_packages::requirement(id))).collect()
     }
 }

@@ -1,11 +1,14 @@
 //! Resolution against a registry in memory.
 
 use super::{
-    OnResolved, PackumentError, Packuments, ResolveError, ResolveRequest, ResolveWarning, ResolvedTarball, resolve,
+    ForeignPackage, ForeignPackages, ForeignSource, OnResolved, PackumentError, Packuments, ResolveError,
+    ResolveRequest, ResolveWarning, ResolvedTarball, resolve,
 };
+use crate::config::ProjectSettings;
 use crate::lockfile::{Lockfile, satisfies};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, texts_of};
 use crate::rt;
+use crate::workspace::{ROOT, Workspace};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -64,6 +67,16 @@ impl Packuments for Memory {
     }
 }
 
+/// No test here has such packages.
+struct Nowhere;
+
+#[async_trait(?Send)]
+impl ForeignPackages for Nowhere {
+    async fn open(&self, alias: &str, source: &ForeignSource) -> Result<ForeignPackage, ResolveError> {
+        panic!("{alias} is not at {source:?}")
+    }
+}
+
 #[derive(Default)]
 struct Heard {
     tarballs: Mutex<Vec<ResolvedTarball>>,
@@ -84,8 +97,16 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
-fn manifest(value: &Value) -> Manifest {
-    Manifest::parse(value.to_string().as_bytes(), Path::new("package.json")).unwrap()
+/// One project; its `settings` are those of a pnpm-workspace.yaml.
+fn workspace(project: &Value) -> Workspace {
+    let settings = ProjectSettings { overrides: texts_of(&project["settings"]["overrides"]), ..Default::default() };
+    workspace_of(&[(ROOT, project)], &settings)
+}
+
+fn workspace_of(projects: &[(&str, &Value)], settings: &ProjectSettings) -> Workspace {
+    let parse = |value: &Value| Manifest::parse(value.to_string().as_bytes(), Path::new("package.json")).unwrap();
+    let manifests = projects.iter().map(|(id, project)| (id.to_string(), parse(project))).collect();
+    Workspace::new(Path::new("/p"), manifests, settings).unwrap()
 }
 
 fn try_resolve(
@@ -94,8 +115,9 @@ fn try_resolve(
     previous: Option<&Lockfile>,
 ) -> (Result<Lockfile, ResolveError>, Heard) {
     let heard = Heard::default();
-    let manifest = manifest(project);
-    let request = ResolveRequest { manifest: &manifest, packuments: memory, previous, hook: &heard };
+    let workspace = workspace(project);
+    let request =
+        ResolveRequest { workspace: &workspace, packuments: memory, foreign: &Nowhere, previous, hook: &heard };
     (run(resolve(request)), heard)
 }
 
@@ -121,7 +143,7 @@ fn a_simple_graph() {
     let project = json!({ "dependencies": { "a": "^1.0.0" } });
     let (lockfile, heard) = try_resolve(&memory, &project, None);
     let lockfile = lockfile.unwrap();
-    satisfies(&lockfile, &manifest(&project)).unwrap();
+    satisfies(&lockfile, &workspace(&project)).unwrap();
     let expected = "lockfileVersion: '9.0'
 
 settings:
@@ -256,7 +278,7 @@ fn a_failure_of_the_registry_is_never_taken_for_a_missing_package() {
 #[test]
 fn aliases_tags_and_overrides() {
     let memory = Memory::default()
-        .with("react", "17.0.0", json!({ "dependencies": { "own": "npm:@s/dep@^1.0.0" } }))
+        .with("react", "17.0.0", json!({ "dependencies": { "own": "npm:@s/dep@^1.0.0", "@s/dep": "^1.0.0" } }))
         .with("react", "18.0.0", json!({}))
         .with("@s/dep", "1.0.0", json!({}))
         .with("@s/dep", "1.1.0", json!({}))
@@ -265,13 +287,14 @@ fn aliases_tags_and_overrides() {
         .tagged("t", json!({ "latest": "1.0.0", "next": "2.0.0-rc.1" }));
     let project = json!({
         "dependencies": { "react17": "npm:react@^17.0.0", "react": "latest", "t": "next" },
-        "pnpm": { "overrides": { "@s/dep": "1.0.0" } },
+        "settings": { "overrides": { "@s/dep": "1.0.0", "react@18>never": "-" } },
     });
     let lockfile = lock(&memory, &project);
     let direct = &lockfile.importers["."].dependencies;
     assert_eq!((&*direct["react17"].version, &*direct["react17"].specifier), ("react@17.0.0", "npm:react@^17.0.0"));
     assert_eq!((&*direct["react"].version, &*direct["t"].version), ("18.0.0", "2.0.0-rc.1"));
-    assert_eq!(lockfile.snapshots["react@17.0.0"].dependencies["own"], "@s/dep@1.0.0");
+    let react17 = &lockfile.snapshots["react@17.0.0"].dependencies;
+    assert_eq!((&*react17["@s/dep"], &*react17["own"]), ("1.0.0", "@s/dep@1.1.0"), "an override is about a name");
 }
 
 #[test]
@@ -319,5 +342,81 @@ fn the_order_of_answers_has_no_part_in_the_result() {
     let expected = lock(&memory(None), &project).to_yaml();
     for order in orders {
         assert_eq!(lock(&memory(Some(order)), &project).to_yaml(), expected);
+    }
+}
+
+#[test]
+fn the_projects_of_a_workspace_are_solved_together() {
+    let memory = Memory::default()
+        .with("host", "1.0.0", json!({}))
+        .with("host", "2.0.0", json!({}))
+        .with("plugin", "1.0.0", json!({ "peerDependencies": { "host": "*", "shared": "*" } }))
+        .with("shared", "1.0.0", json!({}));
+    let root = json!({ "name": "root", "dependencies": { "shared": "1.0.0", "b": "workspace:*" } });
+    let a = json!({ "name": "a", "dependencies": { "host": "1.0.0", "plugin": "1.0.0" }, "optionalDependencies": { "lost": "1" } });
+    let b = json!({ "name": "b", "dependencies": { "a": "workspace:*" }, "devDependencies": { "host": "catalog:", "plugin": "1.0.0" } });
+    let catalog = BTreeMap::from([("host".to_owned(), "^2.0.0".to_owned())]);
+    let settings =
+        ProjectSettings { catalogs: BTreeMap::from([("default".to_owned(), catalog)]), ..Default::default() };
+    let workspace = workspace_of(&[(ROOT, &root), ("packages/a", &a), ("packages/b", &b)], &settings);
+    let heard = Heard::default();
+    let request =
+        ResolveRequest { workspace: &workspace, packuments: &memory, foreign: &Nowhere, previous: None, hook: &heard };
+    let lockfile = run(resolve(request)).unwrap();
+    let shown = |id: &str| {
+        let importer = &lockfile.importers[id];
+        let maps = importer.dependencies.iter().chain(&importer.dev_dependencies);
+        maps.map(|(name, dependency)| format!("{name}={}", dependency.version)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(ROOT), ["b=link:packages/b", "shared=1.0.0"]);
+    assert_eq!(shown("packages/a"), ["host=1.0.0", "plugin=1.0.0(host@1.0.0)(shared@1.0.0)"]);
+    assert_eq!(shown("packages/b"), ["a=link:../a", "host=2.0.0", "plugin=1.0.0(host@2.0.0)(shared@1.0.0)"]);
+    assert_eq!(snapshots(&lockfile).len(), 5, "{:?}", snapshots(&lockfile));
+    assert_eq!(lockfile.packages.len(), 4, "no project is a package");
+    let entry = &lockfile.catalogs["default"]["host"];
+    assert_eq!((&*entry.specifier, &*entry.version), ("^2.0.0", "2.0.0"));
+    assert_eq!(Lockfile::parse(&lockfile.to_yaml(), Path::new("pnpm-lock.yaml")).unwrap(), lockfile);
+    let warnings: Vec<_> = heard.warnings.lock().unwrap().iter().map(ToString::to_string).collect();
+    assert!(warnings[0].contains("lost@1") && warnings[0].contains("packages/a/package.json"), "{warnings:?}");
+    assert_eq!(heard.tarballs.lock().unwrap().len(), 4);
+}
+
+#[test]
+fn an_override_can_take_a_dependency_away() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "dependencies": { "b": "1", "c": "1" }, "peerDependencies": { "d": "1" } }))
+        .with("b", "1.0.0", json!({ "dependencies": { "c": "1" } }))
+        .with("c", "1.0.0", json!({}));
+    let overrides = json!({ "overrides": { "a>c": "-", "d": "npm:c@1.0.0" } });
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1" }, "settings": overrides }));
+    assert_eq!(
+        lockfile.snapshots["a@1.0.0"].dependencies.iter().map(|(a, b)| format!("{a}={b}")).collect::<Vec<_>>(),
+        ["b=1.0.0", "d=c@1.0.0"]
+    );
+    assert_eq!(lockfile.snapshots["b@1.0.0"].dependencies["c"], "1.0.0");
+}
+
+#[test]
+fn peers_are_left_out_where_the_setting_says_so() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "peerDependencies": { "host": "*", "other": "*" } }))
+        .with("host", "1.0.0", json!({}))
+        .with("other", "1.0.0", json!({}));
+    let project = json!({ "dependencies": { "a": "1", "host": "1" }, "peerDependencies": { "other": "*" } });
+    for (auto_install_peers, expected) in [(true, 3), (false, 2)] {
+        let workspace =
+            workspace_of(&[(ROOT, &project)], &ProjectSettings { auto_install_peers, ..Default::default() });
+        let heard = Heard::default();
+        let request = ResolveRequest {
+            workspace: &workspace,
+            packuments: &memory,
+            foreign: &Nowhere,
+            previous: None,
+            hook: &heard,
+        };
+        let lockfile = run(resolve(request)).unwrap();
+        assert_eq!(lockfile.packages.len(), expected, "{}", lockfile.to_yaml());
+        assert_eq!(lockfile.settings.auto_install_peers, auto_install_peers);
+        assert!(lockfile.importers["."].dependencies["a"].version.contains("(host@1.0.0)"));
     }
 }

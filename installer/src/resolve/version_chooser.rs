@@ -2,12 +2,14 @@
 //! [`resolve`](super::resolve).
 
 use super::available;
+use super::manifest_edits::ManifestEdits;
 use super::packument::{Packument, VersionManifest};
 use super::specifier::target_of;
 use super::{InvalidPackument, PackumentError, Packuments, RequiredBy, ResolveError};
 use crate::lockfile::LockedPackage;
 use crate::package::PackageId;
 use crate::rt;
+use crate::workspace::Workspace;
 use deno_semver::{Version, VersionReq};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 /// Chooses versions; the packuments are fetched once each.
 pub struct VersionChooser<P> {
     packuments: P,
+    edits: Arc<ManifestEdits>,
 }
 
 /// A version that was chosen, and what its packument says of it.
@@ -33,9 +36,9 @@ pub struct ChosenVersion {
 }
 
 impl<P: Packuments> VersionChooser<P> {
-    /// Chooses by these packuments.
-    pub fn new(packuments: P) -> Self {
-        VersionChooser { packuments }
+    /// Chooses by these packuments, with the overrides of `workspace`.
+    pub fn new(packuments: P, workspace: &Workspace) -> Self {
+        VersionChooser { packuments, edits: Arc::new(ManifestEdits::of(workspace)) }
     }
 
     /// The version that `specifier` means under the name `alias`.
@@ -56,8 +59,8 @@ impl<P: Packuments> VersionChooser<P> {
             }
             PackumentError::Failed(cause) => ResolveError::Registry { package: package(), source: cause.into() },
         })?;
-        let owned_name = name.to_owned();
-        let parsed = rt::blocking("parse packument", move || Packument::parse(&owned_name, bytes)).await;
+        let (owned_name, edits) = (name.to_owned(), self.edits.clone());
+        let parsed = rt::blocking("parse packument", move || Packument::parse(&owned_name, bytes, edits)).await;
         let packument = parsed.map_err(|source| InvalidPackument { package: package(), source: Arc::new(source) })?;
         let chosen = best_version(&packument, range)
             .and_then(|version| packument.version(&version).map(|manifest| (version, manifest)));
@@ -76,7 +79,7 @@ impl<P: Packuments> VersionChooser<P> {
 fn chosen_version(package: PackageId, manifest: VersionManifest, registry: &str) -> ChosenVersion {
     ChosenVersion {
         tarball_url: manifest.tarball.clone(),
-        locked: manifest.to_locked(&package, registry),
+        locked: manifest.to_locked(&package, registry, false),
         package,
         // npm's registry repeats optional dependencies under `dependencies`.
         dependencies: manifest

@@ -48,6 +48,9 @@ pub struct PackageRow {
     pub manifest: BundledManifest,
     /// Its files, all of them in the store.
     pub files: PackageFiles,
+    /// What the tarball hashes to, where that was not known before it was here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integrity: Option<String>,
 }
 
 /// The index could not be read or written.

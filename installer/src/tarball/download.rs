@@ -14,6 +14,7 @@ use crate::rt::{self, Event, Point};
 use crate::store::{DownloadLock, PackageRow, QueuedRow, RowKey, StoreDir, StoreIndex, StoreIndexWriter};
 use bytes::Bytes;
 use dashmap::DashSet;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 /// A tarball's files, and how they came here.
@@ -95,6 +96,19 @@ pub struct TarballRequest {
     pub url: String,
     /// What it must hash to, where known.
     pub integrity: Option<ssri::Integrity>,
+    /// Who vouches for the URL.
+    pub origin: Origin,
+}
+
+/// Who vouches for a tarball's URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A registry: what it once served under a URL stays.
+    Registry,
+    /// Nobody: without an integrity, the store does not know whether it has what is there now.
+    Elsewhere,
+    /// It is a file of this machine, and the URL only names it.
+    File(PathBuf),
 }
 
 impl TarballRequest {
@@ -129,8 +143,15 @@ impl TarballRequest {
     }
 
     async fn find_or_download(&self, demand: Demand) -> Result<Fetched, TarballErrorCause> {
-        if let Some(row) = self.find().await? {
+        let may_be_stale = self.origin != Origin::Registry && self.integrity.is_none();
+        if !may_be_stale && let Some(row) = self.find().await? {
             return Ok(self.found(row));
+        }
+        if let Origin::File(path) = &self.origin {
+            let path = path.clone();
+            let read = move || rt::fs::read(&path).map_err(|source| TarballErrorCause::Unreadable { path, source });
+            let row = self.verify_and_extract(rt::blocking("read tarball", read).await?.into()).await?;
+            return Ok(self.publish(row, None).await);
         }
         let fetch = self.downloader.registry.tarball(&self.package, &self.url, &demand);
         let mut fetch = fetch.map_err(TarballErrorCause::Fetch)?;
@@ -216,20 +237,30 @@ impl TarballRequest {
         let row = Arc::new(row);
         self.downloader.fetched.insert(self.row_key());
         rt::point(Point::FilesWritten).await;
-        let queued = QueuedRow { key: self.row_key(), row: row.clone(), lock };
+        let queued = QueuedRow { key: self.row_key_of(&row), row: row.clone(), lock };
         // A writer that has ended means that the install is over: the files stay, and the row is written another time.
         let _ = self.downloader.writer.queue(queued).await;
         rt::point(Point::RowQueued).await;
         Fetched { row, source: Source::Network }
     }
 
+    /// Where the row of a new tarball goes: under its hash, unless a registry vouches for the URL.
+    fn row_key_of(&self, row: &PackageRow) -> RowKey {
+        let computed = row.integrity.as_deref().filter(|_| self.origin != Origin::Registry);
+        let integrity = computed.and_then(|integrity| integrity::parse(integrity).ok());
+        integrity.map_or_else(|| self.row_key(), |integrity| RowKey::new(&self.url, Some(&integrity)))
+    }
+
     async fn verify_and_extract(&self, bytes: Bytes) -> Result<PackageRow, TarballErrorCause> {
         let (expected, store) = (self.integrity.clone(), self.downloader.store.clone());
+        let expected_is_known = expected.is_some();
         let extract = move || {
             if let Some(expected) = expected {
                 integrity::verify(&bytes, &expected).map_err(TarballErrorCause::Integrity)?;
             }
-            extract::extract(&bytes, &store).map_err(TarballErrorCause::Extract)
+            let computed = (!expected_is_known).then(|| integrity::of(&bytes).to_string());
+            let row = extract::extract(&bytes, &store).map_err(TarballErrorCause::Extract)?;
+            Ok(PackageRow { integrity: computed, ..row })
         };
         rt::blocking("extract", extract).await
     }

@@ -6,6 +6,8 @@ use crate::package::PackageId;
 use crate::registry::FetchError;
 use crate::store::IndexError;
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
 /// A tarball that could not be had: which package, from where, and why.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +29,15 @@ pub enum TarballErrorCause {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Fetch(FetchError),
+    /// It is a file of this machine, and cannot be read.
+    #[error("cannot read {}", path.display())]
+    #[diagnostic(code(lockstep::tarball::unreadable), help("check the path after `file:` in package.json"))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The bytes are not those that were promised.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -53,7 +64,9 @@ impl TarballError {
     pub fn is_permanent(&self) -> bool {
         match &self.cause {
             TarballErrorCause::Fetch(error) => error.is_permanent(),
-            TarballErrorCause::Integrity(_) | TarballErrorCause::Extract(_) => true,
+            TarballErrorCause::Integrity(_) | TarballErrorCause::Extract(_) | TarballErrorCause::Unreadable { .. } => {
+                true
+            }
             TarballErrorCause::Index(_) | TarballErrorCause::Lost(_) => false,
         }
     }

@@ -104,7 +104,7 @@ fn extract_tar(reader: impl Read, store: &StoreDir) -> Result<PackageRow, Extrac
         files.insert(path, file);
     }
     let manifest = package_json.map_or_else(BundledManifest::default, |text| BundledManifest::parse(&text, &files));
-    Ok(PackageRow { manifest, files })
+    Ok(PackageRow { manifest, files, integrity: None })
 }
 
 /// The path below the package's directory: the first component (`package/`, whatever its name) is dropped. `None` for

@@ -1,6 +1,6 @@
 //! Subresource integrity: whether a tarball's bytes are those that were promised.
 
-use ssri::{Integrity, IntegrityChecker, IntegrityOpts};
+use ssri::{Algorithm, Integrity, IntegrityChecker, IntegrityOpts};
 
 /// The bytes are not those that were promised.
 #[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
@@ -36,7 +36,7 @@ pub fn parse(text: &str) -> Result<Integrity, InvalidIntegrity> {
 
 /// The SHA-512 of these bytes.
 pub fn of(bytes: &[u8]) -> Integrity {
-    Integrity::from(bytes)
+    IntegrityOpts::new().algorithm(Algorithm::Sha512).chain(bytes).result()
 }
 
 /// Whether `bytes` hash to `expected`, by the strongest algorithm in it.
@@ -59,6 +59,7 @@ mod tests {
     #[test]
     fn the_strongest_hash_decides() {
         let right = of(b"right");
+        assert!(right.to_string().starts_with("sha512-"), "as registries and pnpm have it: {right}");
         assert!(verify(b"right", &right).is_ok());
         let error = verify(b"wrong", &right).unwrap_err();
         assert_eq!((error.expected, error.actual), (right.to_string(), of(b"wrong").to_string()));

@@ -12,6 +12,6 @@ pub mod mem_cache;
 
 pub use beside::Beside;
 pub use coordinator::{CacheKey, Caller, Coordinator, Download};
-pub use download::{Downloader, Fetched, Source, TarballRequest};
+pub use download::{Downloader, Fetched, Origin, Source, TarballRequest};
 pub use error::{TarballError, TarballErrorCause};
 pub use mem_cache::MemCache;

@@ -1,15 +1,17 @@
 //! Commands: `.bin/<command>`, a small shell script that starts the right program on the right file.
 //!
-//! As in pnpm, the project has the commands of its own dependencies, each package those of its, and the hoisted packages
+//! As in pnpm, each project has the commands of its own dependencies, each package those of its, and the hoisted packages
 //! have theirs beside them.
 //!
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
 //! script can say where hoisted packages are (`NODE_PATH`).
 
-use super::link::{LinkError, LinkPlan, relative_path};
+use super::link::{Direct, LinkError, LinkPlan, relative_path};
 use super::{InstalledPackages, Layout};
-use crate::lockfile::{self, DepPath};
+use crate::lockfile;
+use crate::package::BundledManifest;
 use crate::rt::{self, FileKind, TEMPORARY_PREFIX};
+use crate::workspace::ROOT;
 use deno_semver::Version;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,40 +27,68 @@ pub struct Bin {
     pub node_path: Vec<PathBuf>,
 }
 
+/// The manifests of directories that are used where they are.
+pub type LinkedManifests = BTreeMap<PathBuf, BundledManifest>;
+
 /// Decides all commands. Pure.
-pub fn plan(links: &LinkPlan, installed: &InstalledPackages, layout: &Layout) -> Vec<Bin> {
+pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedManifests, layout: &Layout) -> Vec<Bin> {
+    let of_snapshot = |dep_path: &str, dir: PathBuf| {
+        let manifest = &installed.get(dep_path)?.manifest;
+        let node_path =
+            vec![layout.own_modules_dir(dep_path), layout.snapshot_modules_dir(dep_path), layout.hoisted_modules_dir()];
+        Some(Provider { package: dep_path.to_owned(), is_own: true, dir, manifest, node_path })
+    };
+    let of_directory = |target: &Path, dir: PathBuf| {
+        let manifest = linked.get(target)?;
+        let (package, node_path) =
+            (format!("{}@{}", manifest.name, manifest.version), vec![layout.hoisted_modules_dir()]);
+        Some(Provider { package, is_own: true, dir, manifest, node_path })
+    };
     let mut bins = Vec::new();
-    for (modules_dir, names) in [(&layout.modules_dir, &links.direct), (&layout.hoisted_modules_dir(), &links.hoisted)]
-    {
-        let provided = names.iter().map(|(name, dep_path)| (dep_path, modules_dir.join(name)));
-        bins.extend(commands(modules_dir, provided, installed, layout));
+    for (importer, direct) in &links.direct {
+        let modules_dir = layout.importer_modules_dir(importer);
+        let own = direct.iter().filter_map(|(name, direct)| match direct {
+            Direct::Snapshot(dep_path) => of_snapshot(dep_path, modules_dir.join(name)),
+            Direct::Directory(target) => of_directory(target, modules_dir.join(name)),
+        });
+        let public = links.public.iter().filter(|_| importer == ROOT);
+        let public = public.filter_map(|(name, dep_path)| of_snapshot(dep_path, modules_dir.join(name)));
+        let public = public.map(|provider| Provider { is_own: false, ..provider });
+        bins.extend(commands(&modules_dir, own.chain(public)));
     }
+    let hoisted_modules_dir = layout.hoisted_modules_dir();
+    let hoisted =
+        links.hoisted.iter().filter_map(|(name, dep_path)| of_snapshot(dep_path, hoisted_modules_dir.join(name)));
+    bins.extend(commands(&hoisted_modules_dir, hoisted));
     for (dep_path, dependencies) in &links.snapshots {
-        let provided = dependencies.values().map(|dep_path| (dep_path, layout.package_dir(dep_path)));
-        bins.extend(commands(&layout.own_modules_dir(dep_path), provided, installed, layout));
+        let providers =
+            dependencies.values().filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
+        bins.extend(commands(&layout.own_modules_dir(dep_path), providers));
     }
     bins
 }
 
-/// The commands in one `.bin`, of these packages and where each of them is.
-fn commands<'a>(
-    modules_dir: &Path,
-    packages: impl Iterator<Item = (&'a DepPath, PathBuf)>,
-    installed: &InstalledPackages,
-    layout: &Layout,
-) -> Vec<Bin> {
-    let mut owners: BTreeMap<&str, (Claim<'_>, Bin)> = BTreeMap::new();
-    for (dep_path, dir) in packages {
-        let Some(row) = installed.get(dep_path) else { continue };
-        for (command, path) in &row.manifest.bin {
-            let claim = Claim::new(command, dep_path);
+/// A package that may have commands.
+struct Provider<'a> {
+    /// Its name and version, perhaps with peers.
+    package: String,
+    /// Whether it was asked for, and not only hoisted.
+    is_own: bool,
+    /// Where its files are found.
+    dir: PathBuf,
+    manifest: &'a BundledManifest,
+    node_path: Vec<PathBuf>,
+}
+
+/// The commands in one `.bin`, of these packages.
+fn commands<'a>(modules_dir: &Path, providers: impl Iterator<Item = Provider<'a>>) -> Vec<Bin> {
+    let mut owners: BTreeMap<&str, (Claim, Bin)> = BTreeMap::new();
+    for provider in providers {
+        for (command, path) in &provider.manifest.bin {
+            let claim = Claim::new(command, &provider);
             if owners.get(command.as_str()).is_none_or(|(there, _)| *there < claim) {
-                let node_path = vec![
-                    layout.own_modules_dir(dep_path),
-                    layout.snapshot_modules_dir(dep_path),
-                    layout.hoisted_modules_dir(),
-                ];
-                let bin = Bin { path: modules_dir.join(".bin").join(command), target: dir.join(path), node_path };
+                let (target, node_path) = (provider.dir.join(path), provider.node_path.clone());
+                let bin = Bin { path: modules_dir.join(".bin").join(command), target, node_path };
                 owners.insert(command, (claim, bin));
             }
         }
@@ -68,19 +98,23 @@ fn commands<'a>(
 
 /// How strong a package's claim to a command is, where several have one of that name: pnpm's order.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Claim<'a> {
+struct Claim {
+    /// The package was asked for.
+    is_own: bool,
     /// The command is called like the package.
     own_name: bool,
     /// The last in the alphabet wins.
-    package: &'a str,
+    package: String,
     /// Then the newest.
     version: Option<Version>,
 }
 
-impl<'a> Claim<'a> {
-    fn new(command: &str, dep_path: &'a str) -> Self {
+impl Claim {
+    fn new(command: &str, provider: &Provider<'_>) -> Self {
+        let dep_path = provider.package.as_str();
         let (package, version) = lockfile::name_and_version(dep_path).unwrap_or((dep_path, ""));
-        Claim { own_name: command == package, package, version: Version::parse_from_npm(version).ok() }
+        let version = Version::parse_from_npm(version).ok();
+        Claim { is_own: provider.is_own, own_name: command == package, package: package.to_owned(), version }
     }
 }
 
@@ -165,7 +199,6 @@ fn script(bin: &Bin, program: &Program) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::package::BundledManifest;
     use crate::store::PackageRow;
     use std::sync::Arc;
 
@@ -189,13 +222,17 @@ mod tests {
             let bin = commands.iter().map(|command| (command.to_string(), "cli.js".to_owned())).collect();
             Arc::new(PackageRow { manifest: BundledManifest { bin, ..Default::default() }, ..Default::default() })
         };
-        let direct = ["a", "b", "tsc"].map(|name| (name.to_owned(), format!("{name}@1.0.0")));
-        let links = LinkPlan { direct: direct.into(), ..LinkPlan::default() };
+        let direct = ["a", "b", "tsc"].map(|name| (name.to_owned(), Direct::Snapshot(format!("{name}@1.0.0"))));
+        let linked_dir = PathBuf::from("/p/packages/w");
+        let mut direct = BTreeMap::from(direct);
+        direct.insert("w".to_owned(), Direct::Directory(linked_dir.clone()));
+        let links = LinkPlan { direct: [(".".to_owned(), direct)].into(), ..LinkPlan::default() };
+        let own = BundledManifest { name: "w".into(), bin: [("w".into(), "w.js".into())].into(), ..Default::default() };
         let rows = [("a@1.0.0", row(&["tsc", "x"])), ("b@1.0.0", row(&["x"])), ("tsc@1.0.0", row(&["tsc"]))];
         let installed = rows.map(|(dep_path, row)| (dep_path.to_owned(), row)).into();
-        let bins = plan(&links, &installed, &Layout::new(Path::new("/p")));
+        let bins = plan(&links, &installed, &[(linked_dir, own)].into(), &Layout::new(Path::new("/p")));
         let targets: Vec<_> = bins.iter().map(|bin| bin.target.to_str().unwrap()).collect();
-        assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/b/cli.js"]);
+        assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/w/w.js", "/p/node_modules/b/cli.js"]);
     }
 
     #[cfg(unix)]

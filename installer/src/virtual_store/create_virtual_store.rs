@@ -7,6 +7,7 @@
 use super::install_package_by_snapshot::{Coordination, InstallPackageBySnapshot};
 use super::{ImportError, Importer, Layout};
 use crate::lockfile::DepPath;
+use crate::patch::Patch;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, JoinError, Point};
 use crate::store::{IndexError, PackageRow, prefetch_cas_paths};
@@ -37,6 +38,8 @@ pub struct SnapshotToInstall {
     pub dep_path: DepPath,
     /// Its tarball; the peer variants of a package share one.
     pub tarball: TarballRequest,
+    /// What is changed in its files.
+    pub patch: Option<Arc<Patch>>,
     /// Whether only optional dependencies lead to it: its failure is a warning then.
     pub optional: bool,
 }

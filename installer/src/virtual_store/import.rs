@@ -4,8 +4,10 @@
 //! same one at the same time.
 
 use super::boot_note;
+use crate::package::files_of_directory;
+use crate::patch::{Patch, PatchError};
 use crate::rt::{self, TEMPORARY_PREFIX};
-use crate::store::{PackageFiles, StoreDir};
+use crate::store::{PackageFiles, StoreDir, StoredFile};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -52,6 +54,10 @@ pub enum ImportError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// The package cannot be patched.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Patch(#[from] PatchError),
     /// The disk refuses.
     #[error("cannot fill {}", path.display())]
     #[diagnostic(code(lockstep::import), help("check the project's permissions and the free space on its disk"))]
@@ -94,15 +100,33 @@ impl Importer {
     /// # Errors
     /// When a file is missing in the store or the disk refuses; `target` is not there then.
     pub fn import(&self, files: &PackageFiles, store: &StoreDir, target: &Path) -> Result<Imported, ImportError> {
+        self.import_patched(files, store, target, None)
+    }
+
+    /// As [`import`](Self::import), with changed files. A patched package is trusted after a loss of power only when it is
+    /// made anew.
+    ///
+    /// # Errors
+    /// As [`import`](Self::import), and when the patch does not fit.
+    pub fn import_patched(
+        &self,
+        files: &PackageFiles,
+        store: &StoreDir,
+        target: &Path,
+        patch: Option<&Patch>,
+    ) -> Result<Imported, ImportError> {
         if rt::fs::exists(target) {
-            if !self.replaces && (!self.distrusts || is_whole(files, target)) {
+            let trusted = !self.distrusts || (patch.is_none() && is_whole(files, target));
+            if !self.replaces && trusted {
                 return Ok(Imported::Present);
             }
             rt::fs::remove_dir_all(target).map_err(|source| ImportError::Io { path: target.to_owned(), source })?;
         }
         let parent = target.parent().expect("a package's directory lies in a node_modules");
         let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
-        let filled = self.fill(files, store, &temporary).and_then(|()| match rt::fs::rename(&temporary, target) {
+        let filled = self.fill(files, store, &temporary);
+        let patched = filled.and_then(|()| Ok(patch.map_or(Ok(()), |patch| patch.apply(&temporary))?));
+        let filled = patched.and_then(|()| match rt::fs::rename(&temporary, target) {
             Err(_) if rt::fs::exists(target) => {
                 // Somebody else was faster; theirs is complete.
                 let _ = rt::fs::remove_dir_all(&temporary);
@@ -118,6 +142,32 @@ impl Importer {
             let _ = rt::fs::remove_dir_all(&temporary);
         }
         filled
+    }
+
+    /// Removes `target` unless its files are these: for packages whose files change without their version.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn remove_if_different(
+        &self,
+        files: &PackageFiles,
+        store: &StoreDir,
+        target: &Path,
+    ) -> Result<(), ImportError> {
+        let same = |(path, file): (&String, &StoredFile)| {
+            let there = rt::fs::read(&target.join(path)).ok();
+            there.is_some() && there == rt::fs::read(&store.file_path(file)).ok()
+        };
+        let io = |source| ImportError::Io { path: target.to_owned(), source };
+        if !rt::fs::exists(target) {
+            return Ok(());
+        }
+        let there = files_of_directory(target).map_err(io)?;
+        if there.len() == files.len() && files.iter().all(same) {
+            Ok(())
+        } else {
+            rt::fs::remove_dir_all(target).map_err(io)
+        }
     }
 
     fn fill(&self, files: &PackageFiles, store: &StoreDir, dir: &Path) -> Result<(), ImportError> {

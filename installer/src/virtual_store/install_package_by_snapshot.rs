@@ -60,7 +60,8 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
     /// Reports where the files came from and puts them into the package's directory.
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
         let target = self.layout.package_dir(&package.dep_path);
-        let imported = self.importer.import(&fetched.row.files, self.coordination.store(), &target)?;
+        let (files, store) = (&fetched.row.files, self.coordination.store());
+        let imported = self.importer.import_patched(files, store, &target, package.patch.as_deref())?;
         self.sources.report(&package.tarball.package, fetched.source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });
         if imported == Imported::Added {

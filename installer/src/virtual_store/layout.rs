@@ -2,7 +2,7 @@
 
 use crate::lockfile::name_and_version;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The longest directory name under node_modules/.pnpm, in bytes: pnpm's `virtual-store-dir-max-length`.
 pub(super) const DIRECTORY_NAME_BYTES_MAX: usize = 120;
@@ -10,7 +10,7 @@ pub(super) const DIRECTORY_NAME_BYTES_MAX: usize = 120;
 /// How many hexadecimal digits of a hash replace the end of a name that is too long.
 const SHORT_HASH_DIGITS: usize = 32;
 
-/// A project's directories.
+/// The directories of a project, or of a workspace: its root's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// Where package.json is.
@@ -26,6 +26,16 @@ impl Layout {
     pub fn new(project_dir: &Path) -> Self {
         let modules_dir = project_dir.join("node_modules");
         Layout { project_dir: project_dir.to_owned(), virtual_store_dir: modules_dir.join(".pnpm"), modules_dir }
+    }
+
+    /// The node_modules of a project of the workspace, by its importer id.
+    pub fn importer_modules_dir(&self, importer: &str) -> PathBuf {
+        self.importer_dir(importer).join("node_modules")
+    }
+
+    /// Where a project of the workspace is, by its importer id.
+    pub fn importer_dir(&self, importer: &str) -> PathBuf {
+        normal(&self.project_dir.join(importer))
     }
 
     /// The node_modules that a snapshot and its dependencies live in side by side.
@@ -50,19 +60,41 @@ impl Layout {
     }
 }
 
+/// A path without `.` and `..`, as far as the text alone tells.
+pub(super) fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if normal.file_name().is_some() => drop(normal.pop()),
+            component => normal.push(component),
+        }
+    }
+    normal
+}
+
 /// A dep path as a directory name, by pnpm's rule: separators become `+` and `_`, and a name that is too long, or that a
-/// case-insensitive disk could take for another, ends in a hash.
+/// case-insensitive disk could take for another, ends in a hash. So does one that is made of a URL, in which different
+/// separators become the same.
 pub fn dep_path_to_filename(dep_path: &str) -> String {
     let mut filename = dep_path.replace(['\\', '/', ':', '*', '?', '"', '<', '>', '|', '#'], "+");
     if filename.contains('(') {
         let open = filename.strip_suffix(')').unwrap_or(&filename);
         filename = open.replace(")(", "_").replace(['(', ')'], "_");
     }
+    if dep_path.contains("://") {
+        return hashed(&filename, dep_path);
+    }
     let ambiguous = filename.chars().any(char::is_uppercase) && !filename.starts_with("file+");
     if filename.len() <= DIRECTORY_NAME_BYTES_MAX && !ambiguous {
         return filename;
     }
-    let hash = hex::encode(Sha256::digest(&filename));
+    hashed(&filename, &filename)
+}
+
+/// As much of the name as fits, and a hash of `whole`.
+fn hashed(filename: &str, whole: &str) -> String {
+    let hash = hex::encode(Sha256::digest(whole));
     let kept: String = filename.chars().take(DIRECTORY_NAME_BYTES_MAX - SHORT_HASH_DIGITS - 1).collect();
     format!("{kept}_{}", &hash[..SHORT_HASH_DIGITS])
 }
@@ -80,6 +112,13 @@ mod tests {
             dep_path_to_filename("a@1.0.0(@b/c@2.0.0(d@3.0.0))(e@4.0.0)"),
             "a@1.0.0_@b+c@2.0.0_d@3.0.0__e@4.0.0"
         );
+    }
+
+    #[test]
+    fn a_url_ends_in_a_hash() {
+        let name = dep_path_to_filename("tarred@http://127.0.0.1:8765/tarred.tgz(react@18.2.0)");
+        assert_eq!(name, "tarred@http+++127.0.0.1+8765+tarred.tgz_react@18.2.0_a20a899c1c7f9c177c2c17382176e968");
+        assert_eq!(dep_path_to_filename("loc@file:loc(react@18.2.0)"), "loc@file+loc_react@18.2.0");
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! The symbolic links of node_modules: a snapshot to its dependencies, the project to its own, and the hoisted rest.
+//! The symbolic links of node_modules: a snapshot to its dependencies, each project to its own, and the hoisted rest.
 
+use super::layout::normal;
 use super::{InstalledPackages, Layout};
+use crate::config::NamePatterns;
 use crate::lockfile::{DepPath, Importer, IncludeKinds, Lockfile, Snapshot, dep_path_of};
 use crate::rt::{self, FileKind};
+use crate::workspace::{ImporterId, ROOT};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -22,14 +25,67 @@ pub struct Link {
 /// All links of a node_modules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkPlan {
-    /// Name under node_modules → snapshot, for the project's own dependencies.
-    pub direct: BTreeMap<String, DepPath>,
+    /// Project → name under its node_modules → what its own dependency of that name is.
+    pub direct: BTreeMap<ImporterId, BTreeMap<String, Direct>>,
     /// Name under node_modules/.pnpm/node_modules → snapshot.
     pub hoisted: BTreeMap<String, DepPath>,
+    /// Name under the root's node_modules → snapshot, for what everybody can find there.
+    pub public: BTreeMap<String, DepPath>,
+    /// Name under node_modules/.pnpm/node_modules → directory, for the projects of the workspace.
+    pub hoisted_projects: BTreeMap<String, PathBuf>,
     /// Installed snapshot → its dependencies: name beside it → snapshot.
     pub snapshots: BTreeMap<DepPath, BTreeMap<String, DepPath>>,
     /// Every link, in a fixed order.
     pub links: Vec<Link>,
+}
+
+/// What a project's own dependency is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Direct {
+    /// A package in the virtual store.
+    Snapshot(DepPath),
+    /// A directory that is used where it is.
+    Directory(PathBuf),
+}
+
+/// What is to be linked.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkRequest<'a> {
+    /// What the links come from.
+    pub lockfile: &'a Lockfile,
+    /// What there is to link to.
+    pub installed: &'a InstalledPackages,
+    /// Where everything goes.
+    pub layout: &'a Layout,
+    /// Which maps of package.json count.
+    pub include: IncludeKinds,
+    /// The projects whose node_modules is linked.
+    pub importers: &'a BTreeSet<ImporterId>,
+    /// Which names are hoisted where.
+    pub hoisting: Hoisting<'a>,
+    /// The projects of the workspace by their names: every package can find them.
+    pub projects: &'a BTreeMap<String, PathBuf>,
+}
+
+/// Which names are hoisted where: what both mean is hoisted in public only.
+#[derive(Debug, Clone, Copy)]
+pub struct Hoisting<'a> {
+    /// To node_modules/.pnpm/node_modules, for packages.
+    pub private: &'a NamePatterns,
+    /// To the root's node_modules, for projects.
+    pub public: &'a NamePatterns,
+}
+
+impl LinkPlan {
+    /// The packages of the virtual store among a project's own dependencies.
+    pub fn direct_packages(&self, importer: &str) -> BTreeMap<String, DepPath> {
+        let direct = self.direct.get(importer).into_iter().flatten();
+        let packages = direct.filter_map(|(name, direct)| match direct {
+            Direct::Snapshot(dep_path) => Some((name.clone(), dep_path.clone())),
+            Direct::Directory(_) => None,
+        });
+        packages.collect()
+    }
 }
 
 /// A link, a command or an old directory could not be dealt with.
@@ -44,20 +100,43 @@ pub struct LinkError {
 }
 
 /// Decides every link. Pure.
-pub fn plan(lockfile: &Lockfile, installed: &InstalledPackages, layout: &Layout, include: IncludeKinds) -> LinkPlan {
-    let direct = direct_dependencies(lockfile, installed, include);
+pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
+    let LinkRequest { lockfile, installed, layout, importers, projects, hoisting, .. } = request;
+    let direct: BTreeMap<_, _> = importers.iter().map(|id| (id.clone(), direct_dependencies(id, request))).collect();
     let snapshots: BTreeMap<_, _> =
         installed.keys().map(|dep_path| (dep_path.clone(), dependencies(lockfile, installed, dep_path))).collect();
-    let hoisted = hoisted(&snapshots, &direct);
+    let mut plan = LinkPlan { direct, snapshots, ..LinkPlan::default() };
+    let root = plan.direct_packages(ROOT);
+    let own = importers.iter().map(|id| plan.direct_packages(id));
+    (plan.public, plan.hoisted) =
+        hoisted(&plan.snapshots, own, &root).into_iter().partition(|(name, _)| hoisting.public.matches(name));
+    plan.hoisted.retain(|name, _| hoisting.private.matches(name));
+    plan.hoisted_projects = projects.clone();
+    plan.hoisted_projects.retain(|name, _| hoisting.private.matches(name));
+    plan.hoisted.retain(|name, _| !plan.hoisted_projects.contains_key(name));
     let mut links = Vec::new();
-    for (dep_path, dependencies) in &snapshots {
+    for (dep_path, dependencies) in &plan.snapshots {
         let (modules_dir, own) = (layout.snapshot_modules_dir(dep_path), layout.package_dir(dep_path));
         // A package that depends on itself is there already.
         links.extend(links_into(&modules_dir, dependencies, layout).filter(|link| link.path != own));
     }
-    links.extend(links_into(&layout.hoisted_modules_dir(), &hoisted, layout));
-    links.extend(links_into(&layout.modules_dir, &direct, layout));
-    LinkPlan { direct, hoisted, snapshots, links }
+    let hoisted_modules_dir = layout.hoisted_modules_dir();
+    links.extend(links_into(&hoisted_modules_dir, &plan.hoisted, layout));
+    links.extend(links_into(&layout.modules_dir, &plan.public, layout));
+    let to_project =
+        |(name, dir): (&String, &PathBuf)| Link { path: hoisted_modules_dir.join(name), target: dir.clone() };
+    links.extend(plan.hoisted_projects.iter().map(to_project));
+    for (id, direct) in &plan.direct {
+        let modules_dir = layout.importer_modules_dir(id);
+        links.extend(direct.iter().map(|(name, direct)| {
+            let target = match direct {
+                Direct::Snapshot(dep_path) => layout.package_dir(dep_path),
+                Direct::Directory(dir) => dir.clone(),
+            };
+            Link { path: modules_dir.join(name), target }
+        }));
+    }
+    LinkPlan { links, ..plan }
 }
 
 fn links_into<'a>(
@@ -68,19 +147,23 @@ fn links_into<'a>(
     names.iter().map(|(name, dep_path)| Link { path: dir.join(name), target: layout.package_dir(dep_path) })
 }
 
-fn direct_dependencies(
-    lockfile: &Lockfile,
-    installed: &InstalledPackages,
-    include: IncludeKinds,
-) -> BTreeMap<String, DepPath> {
-    let Some(Importer { dependencies, dev_dependencies, optional_dependencies }) = lockfile.importers.get(".") else {
+fn direct_dependencies(importer: &str, request: LinkRequest<'_>) -> BTreeMap<String, Direct> {
+    let LinkRequest { lockfile, installed, layout, include, .. } = request;
+    let Some(Importer { dependencies, dev_dependencies, optional_dependencies }) = lockfile.importers.get(importer)
+    else {
         return BTreeMap::new();
     };
     let kinds =
         [(include.dev, dev_dependencies), (include.optional, optional_dependencies), (include.prod, dependencies)];
     let included = kinds.into_iter().filter(|(included, _)| *included).flat_map(|(_, kind)| kind);
-    let direct = included.map(|(name, direct)| (name.clone(), dep_path_of(name, &direct.version)));
-    direct.filter(|(_, dep_path)| installed.contains_key(dep_path)).collect()
+    let direct = included.filter_map(|(name, direct)| match direct.version.strip_prefix("link:") {
+        Some(path) => Some((name.clone(), Direct::Directory(normal(&layout.importer_dir(importer).join(path))))),
+        None => {
+            let dep_path = dep_path_of(name, &direct.version);
+            installed.contains_key(&dep_path).then(|| (name.clone(), Direct::Snapshot(dep_path)))
+        }
+    });
+    direct.collect()
 }
 
 /// A snapshot's dependencies that are installed: name under node_modules → snapshot.
@@ -95,20 +178,27 @@ fn dependencies(lockfile: &Lockfile, installed: &InstalledPackages, dep_path: &s
         .collect()
 }
 
-/// What packages can find without naming it: for each name, the snapshot nearest to the project, by dep path where
-/// several are equally near; never a name that the project itself asks for. As pnpm hoists with the pattern `*`.
+/// What packages can find without naming it: for each name, the snapshot nearest to a project, by dep path where several
+/// are equally near; never a name that the root project itself asks for. As pnpm hoists with the pattern `*`.
 fn hoisted(
     snapshots: &BTreeMap<DepPath, BTreeMap<String, DepPath>>,
-    direct: &BTreeMap<String, DepPath>,
+    own: impl Iterator<Item = BTreeMap<String, DepPath>>,
+    root: &BTreeMap<String, DepPath>,
 ) -> BTreeMap<String, DepPath> {
     let mut hoisted = BTreeMap::new();
-    let mut seen: BTreeSet<DepPath> = direct.values().cloned().collect();
+    let mut seen: BTreeSet<DepPath> = BTreeSet::new();
+    for (alias, dep_path) in own.flatten() {
+        seen.insert(dep_path.clone());
+        if !root.contains_key(&alias) {
+            hoisted.entry(alias).or_insert(dep_path);
+        }
+    }
     let mut level = seen.clone();
     while !level.is_empty() {
         let mut next_level = BTreeSet::new();
         for parent in &level {
             for (alias, dep_path) in snapshots.get(parent).into_iter().flatten() {
-                if !direct.contains_key(alias) && !hoisted.contains_key(alias) {
+                if !root.contains_key(alias) && !hoisted.contains_key(alias) {
                     hoisted.insert(alias.clone(), dep_path.clone());
                 }
                 if seen.insert(dep_path.clone()) {
@@ -145,8 +235,11 @@ pub fn apply(link: &Link, layout: &Layout) -> Result<(), LinkError> {
 }
 
 fn move_aside(path: &Path, layout: &Layout) -> io::Result<()> {
-    let name = path.strip_prefix(&layout.modules_dir).unwrap_or(path);
-    let aside = layout.modules_dir.join(IGNORED_DIR).join(name);
+    // A directory of another project of the workspace goes to that project's node_modules.
+    let above = path.ancestors().skip(1).find(|dir| dir.file_name().is_some_and(|name| name == "node_modules"));
+    let modules_dir = above.unwrap_or(&layout.modules_dir);
+    let name = path.strip_prefix(modules_dir).unwrap_or(path);
+    let aside = modules_dir.join(IGNORED_DIR).join(name);
     rt::fs::create_dir_all(aside.parent().expect("it lies below node_modules"))?;
     if rt::fs::exists(&aside) {
         rt::fs::remove_dir_all(&aside)?;
@@ -170,6 +263,12 @@ mod tests {
     const LOCKFILE: &str = "
 lockfileVersion: '9.0'
 importers:
+  packages/a:
+    dependencies:
+      app: {specifier: ^1.0.0, version: 1.0.0(peer@2.0.0)}
+      tool: {specifier: '2', version: 2.0.0}
+      late: {specifier: '1', version: 1.0.0}
+      '@w/b': {specifier: 'workspace:*', version: 'link:../b'}
   .:
     dependencies:
       app: {specifier: ^1.0.0, version: 1.0.0(peer@2.0.0)}
@@ -187,16 +286,33 @@ snapshots:
   peer@1.0.0: {}
   '@s/leaf@1.0.0': {}
   tool@1.0.0: {}
+  tool@2.0.0: {}
+  late@1.0.0: {}
 ";
 
-    fn planned(include: IncludeKinds) -> LinkPlan {
+    fn planned_for(importers: &[&str], projects: &[(&str, &str)], public: &[&str], include: IncludeKinds) -> LinkPlan {
         let lockfile = Lockfile::parse(LOCKFILE, Path::new("pnpm-lock.yaml")).unwrap();
         let installed = lockfile.snapshots.keys().map(|dep_path| (dep_path.clone(), Arc::default())).collect();
-        plan(&lockfile, &installed, &Layout::new(Path::new("/p")), include)
+        plan(LinkRequest {
+            lockfile: &lockfile,
+            installed: &installed,
+            layout: &Layout::new(Path::new("/p")),
+            include,
+            hoisting: Hoisting {
+                private: &NamePatterns::new(["*"]),
+                public: &NamePatterns::new(public.iter().copied()),
+            },
+            importers: &importers.iter().map(|id| (*id).to_owned()).collect(),
+            projects: &projects.iter().map(|(name, dir)| ((*name).to_owned(), PathBuf::from(dir))).collect(),
+        })
+    }
+
+    fn planned(include: IncludeKinds) -> LinkPlan {
+        planned_for(&[ROOT], &[], &[], include)
     }
 
     fn has(plan: &LinkPlan, path: &str, target: &str) -> bool {
-        let (path, target) = (Path::new("/p/node_modules").join(path), PathBuf::from(target));
+        let (path, target) = (normal(&Path::new("/p/node_modules").join(path)), PathBuf::from(target));
         plan.links
             .iter()
             .any(|link| link.path == path && relative_path(&link.target, link.path.parent().unwrap()) == target)
@@ -221,9 +337,33 @@ snapshots:
     }
 
     #[test]
+    fn what_everybody_may_find_lies_in_the_open() {
+        let plan = planned_for(&[ROOT], &[], &["@s/*"], IncludeKinds::ALL);
+        assert!(has(&plan, "@s/leaf", "../.pnpm/@s+leaf@1.0.0/node_modules/@s/leaf"));
+        assert_eq!(plan.hoisted.keys().collect::<Vec<_>>(), ["peer"]);
+    }
+
+    #[test]
     fn kinds_that_are_left_out_are_not_linked() {
         let plan = planned(IncludeKinds { dev: false, ..IncludeKinds::ALL });
-        assert_eq!(plan.direct.keys().collect::<Vec<_>>(), ["alias", "app"]);
+        assert_eq!(plan.direct[ROOT].keys().collect::<Vec<_>>(), ["alias", "app"]);
+    }
+
+    #[test]
+    fn a_workspace_has_one_virtual_store() {
+        let importers = [ROOT, "packages/a"];
+        let plan =
+            planned_for(&importers, &[("@w/b", "/p/packages/b"), ("a", "/p/packages/a")], &[], IncludeKinds::ALL);
+        let has = |path: &str, target: &str| has(&plan, path, target);
+        assert!(has(
+            "../packages/a/node_modules/app",
+            "../../../node_modules/.pnpm/app@1.0.0_peer@2.0.0/node_modules/app"
+        ));
+        assert!(has("../packages/a/node_modules/@w/b", "../../../b"));
+        assert!(has(".pnpm/node_modules/@w/b", "../../../../packages/b"));
+        assert!(has(".pnpm/node_modules/a", "../../../packages/a"));
+        let hoisted: Vec<_> = plan.hoisted.keys().collect();
+        assert_eq!(hoisted, ["@s/leaf", "late", "peer"], "the root's tool stands in the way of the other");
     }
 
     #[test]

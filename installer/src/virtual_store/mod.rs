@@ -1,4 +1,5 @@
-//! node_modules in pnpm's layout: one directory per snapshot under node_modules/.pnpm, and links to all of them.
+//! node_modules in pnpm's layout: one directory per snapshot under the root's node_modules/.pnpm, and links to
+//! all of them from every project.
 //!
 //! [`CreateVirtualStore`] fills the directories; [`link`] decides and makes the links; [`bins`] writes the commands;
 //! [`prune`] removes what is no longer wanted. Planning is pure and apart from doing.

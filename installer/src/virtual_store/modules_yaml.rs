@@ -65,6 +65,12 @@ pub struct Contents<'a> {
     pub installed: &'a InstalledPackages,
     /// Name under node_modules/.pnpm/node_modules → snapshot.
     pub hoisted: &'a BTreeMap<String, DepPath>,
+    /// Name under the root's node_modules → snapshot, for what is hoisted there.
+    pub public: &'a BTreeMap<String, DepPath>,
+    /// What was hoisted to the former, as patterns.
+    pub hoist_pattern: &'a [String],
+    /// What was hoisted to the latter, as patterns.
+    pub public_hoist_pattern: &'a [String],
     /// Which of package.json's maps are installed.
     pub include: IncludeKinds,
     /// Snapshots whose build scripts were not allowed to run.
@@ -96,14 +102,16 @@ struct Unbuilt {
 impl ModulesYaml {
     fn new(contents: &Contents<'_>, kept: Kept) -> Self {
         let mut hoisted_dependencies: BTreeMap<DepPath, BTreeMap<String, &'static str>> = BTreeMap::new();
-        for (name, dep_path) in contents.hoisted {
-            hoisted_dependencies.entry(dep_path.clone()).or_default().insert(name.clone(), "private");
+        for (names, place) in [(contents.hoisted, "private"), (contents.public, "public")] {
+            for (name, dep_path) in names {
+                hoisted_dependencies.entry(dep_path.clone()).or_default().insert(name.clone(), place);
+            }
         }
         let IncludeKinds { prod, dev, optional } = contents.include;
         let skipped = contents.current.snapshots.keys().filter(|dep_path| !contents.installed.contains_key(*dep_path));
         ModulesYaml {
             hoisted_dependencies,
-            hoist_pattern: vec!["*".to_owned()],
+            hoist_pattern: contents.hoist_pattern.to_vec(),
             included: Included { dependencies: prod, dev_dependencies: dev, optional_dependencies: optional },
             layout_version: LAYOUT_VERSION,
             node_linker: "isolated",
@@ -111,7 +119,7 @@ impl ModulesYaml {
             pending_builds: contents.pending_builds.clone(),
             ignored_builds: contents.ignored_builds.clone(),
             pruned_at: kept.pruned_at,
-            public_hoist_pattern: Vec::new(),
+            public_hoist_pattern: contents.public_hoist_pattern.to_vec(),
             skipped: skipped.cloned().collect(),
             // pnpm makes a tree anew that it takes for another store's. One that was made from its store stays so.
             store_dir: kept.store_dir.unwrap_or_else(|| contents.pnpm_store_dir.to_owned()),
@@ -190,6 +198,9 @@ snapshots:
             current: &current,
             installed: &installed,
             hoisted: &BTreeMap::from([("leaf".to_owned(), "leaf@1.0.0".to_owned())]),
+            public: &BTreeMap::new(),
+            hoist_pattern: &["*".to_owned()],
+            public_hoist_pattern: &[],
             include: IncludeKinds { dev: false, ..IncludeKinds::ALL },
             ignored_builds: &BTreeSet::from(["leaf@1.0.0".to_owned()]),
             pending_builds: &BTreeSet::new(),

@@ -1,9 +1,12 @@
 //! Removes what an earlier install put into node_modules and this one does not want. Touches nothing that is not ours.
 
 use super::bins::Bin;
+use super::layout::normal;
 use super::link::{LinkError, LinkPlan};
 use super::{InstalledPackages, Layout, dep_path_to_filename};
+use crate::lockfile::DepPath;
 use crate::rt::{self, FileKind, TEMPORARY_PREFIX};
+use crate::workspace::ROOT;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -18,18 +21,40 @@ pub struct PrunePlan {
     pub snapshots: usize,
 }
 
+/// What is to stay.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Every link; the projects that it has direct dependencies of are the ones that are looked into.
+    pub links: &'a LinkPlan,
+    /// Every command.
+    pub bins: &'a [Bin],
+    /// Every package of this install.
+    pub installed: &'a InstalledPackages,
+    /// Snapshots that other projects of the workspace need, when some are left alone; `None` where none is.
+    pub of_others: Option<&'a BTreeSet<DepPath>>,
+    /// The directories of the workspace's projects: a link to one was made by an installer.
+    pub projects: &'a BTreeSet<PathBuf>,
+}
+
 /// Compares node_modules with what is wanted. Reads directories, changes nothing.
-pub fn plan(layout: &Layout, links: &LinkPlan, bins: &[Bin], installed: &InstalledPackages) -> PrunePlan {
-    let links = links.links.iter().map(|link| link.path.as_path());
-    let wanted = links.chain(bins.iter().map(|bin| bin.path.as_path())).collect();
-    let mut sweep = Sweep { layout, wanted, plan: PrunePlan::default() };
-    sweep.modules(&layout.modules_dir);
+pub fn plan(layout: &Layout, wanted: Wanted<'_>) -> PrunePlan {
+    let links = wanted.links.links.iter().map(|link| link.path.as_path());
+    let paths = links.chain(wanted.bins.iter().map(|bin| bin.path.as_path())).collect();
+    let mut sweep = Sweep { layout, wanted: paths, projects: wanted.projects, plan: PrunePlan::default() };
+    for importer in wanted.links.direct.keys() {
+        sweep.modules(&layout.importer_modules_dir(importer));
+    }
+    // It has hoisted packages also where the root is no project.
+    if wanted.of_others.is_none() && !wanted.links.direct.contains_key(ROOT) {
+        sweep.modules(&layout.modules_dir);
+    }
     let hoisted_modules_dir = layout.hoisted_modules_dir();
-    if sweep.modules(&hoisted_modules_dir) == Left::Nothing {
+    // What is hoisted for the other projects cannot be told from what is old.
+    if wanted.of_others.is_none() && sweep.modules(&hoisted_modules_dir) == Left::Nothing {
         sweep.plan.directories.push(hoisted_modules_dir);
     }
-    sweep.snapshots(installed);
-    installed.keys().for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
+    sweep.snapshots(wanted.installed, wanted.of_others);
+    wanted.installed.keys().for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
     sweep.plan
 }
 
@@ -38,6 +63,7 @@ struct Sweep<'a> {
     layout: &'a Layout,
     /// Every link and command that is wanted.
     wanted: BTreeSet<&'a Path>,
+    projects: &'a BTreeSet<PathBuf>,
     plan: PrunePlan,
 }
 
@@ -93,7 +119,9 @@ impl Sweep<'_> {
         self.plan.files.extend(temporary.map(|name| dir.join(name)));
     }
 
-    fn snapshots(&mut self, installed: &InstalledPackages) {
+    fn snapshots(&mut self, installed: &InstalledPackages, of_others: Option<&BTreeSet<DepPath>>) {
+        let left_alone: BTreeSet<String> =
+            of_others.into_iter().flatten().map(|dep_path| dep_path_to_filename(dep_path)).collect();
         let kept: BTreeSet<String> = installed.keys().map(|dep_path| dep_path_to_filename(dep_path)).collect();
         for name in names_in(&self.layout.virtual_store_dir) {
             let dir = self.layout.virtual_store_dir.join(&name);
@@ -102,18 +130,19 @@ impl Sweep<'_> {
             }
             if kept.contains(&name) {
                 self.modules(&dir.join("node_modules"));
-            } else {
+            } else if !left_alone.contains(&name) {
                 self.plan.directories.push(dir);
                 self.plan.snapshots += 1;
             }
         }
     }
 
-    /// A link that nobody wants, and that an installer made: it is in the virtual store or leads there.
+    /// A link that nobody wants, and that an installer made: it is in the virtual store, or leads there or to a project.
     fn is_unwanted_link(&self, path: &Path) -> bool {
         let leads_there = || {
             let target = rt::fs::read_link(path).unwrap_or_default();
-            target.components().any(|component| component.as_os_str() == ".pnpm")
+            let whole = || normal(&path.parent().unwrap_or(path).join(&target));
+            target.components().any(|component| component.as_os_str() == ".pnpm") || self.projects.contains(&whole())
         };
         !self.wanted.contains(path)
             && is(path, FileKind::Symlink)
@@ -186,9 +215,18 @@ mod tests {
         fs::write(own_bin.join(format!("{TEMPORARY_PREFIX}2")), "").unwrap();
 
         let link = Link { path: layout.modules_dir.join("a"), target: layout.package_dir("a@1.0.0") };
-        let links = LinkPlan { links: vec![link], ..LinkPlan::default() };
+        rt::fs::symlink(Path::new("../packages/w"), &layout.modules_dir.join("old-project")).unwrap();
+        let projects = [layout.project_dir.join("packages/w")].into();
+        let links = LinkPlan {
+            links: vec![link],
+            direct: [(".".to_owned(), Default::default())].into(),
+            ..LinkPlan::default()
+        };
         let installed = [("a@1.0.0".to_owned(), Arc::default())].into();
-        let pruned = plan(&layout, &links, &[], &installed);
+        let wanted = Wanted { links: &links, bins: &[], installed: &installed, of_others: None, projects: &projects };
+        let others = ["old@1.0.0".to_owned()].into();
+        assert_eq!(plan(&layout, Wanted { of_others: Some(&others), ..wanted }).snapshots, 0);
+        let pruned = plan(&layout, wanted);
         assert_eq!(pruned.snapshots, 1);
         apply(&pruned).unwrap();
 

@@ -72,9 +72,10 @@ impl Installs for InstallArgs {
     }
 
     fn apply(&self, options: &mut InstallOptions, environment: &dyn Fn(&str) -> Option<String>) {
+        let root = options.settings.project.workspace_dir.as_ref().unwrap_or(&options.dir);
         options.path = if self.no_lockfile {
             InstallPath::NoLockfile
-        } else if self.frozen(&options.dir, environment) {
+        } else if self.frozen(root, environment) {
             InstallPath::Frozen
         } else {
             InstallPath::Fresh

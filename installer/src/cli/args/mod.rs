@@ -12,7 +12,7 @@ pub use install::InstallArgs;
 pub use project::{ProjectArgs, ReporterKind};
 
 use clap::{Parser, Subcommand};
-use installer::config::{Overrides, Settings};
+use installer::config::{Overrides, Settings, workspace_root};
 use installer::install::{InstallError, InstallOptions};
 use std::path::{Path, PathBuf};
 
@@ -93,6 +93,7 @@ pub fn settings(
 ) -> Result<(PathBuf, Settings), InstallError> {
     let dir = std::path::absolute(dir.unwrap_or(".".as_ref())).map_err(InstallError::Runtime)?;
     let home = environment("HOME").or_else(|| environment("USERPROFILE")).map(PathBuf::from);
-    let settings = Settings::load(&dir, home.as_deref(), environment, overrides)?;
+    let root = workspace_root(&dir).unwrap_or_else(|| dir.clone());
+    let settings = Settings::load(&root, home.as_deref(), environment, overrides)?;
     Ok((dir, settings))
 }

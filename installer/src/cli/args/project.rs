@@ -13,6 +13,9 @@ pub struct ProjectArgs {
     /// The project's directory [default: the current one]
     #[arg(long, short = 'C', value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Only these projects of the workspace: names, globs, ./directories, with ... and !
+    #[arg(long, short = 'F', value_name = "SELECTOR")]
+    filter: Vec<String>,
     /// Where the files of all projects' packages are kept
     #[arg(long, value_name = "DIR")]
     store_dir: Option<String>,
@@ -102,5 +105,6 @@ impl ProjectArgs {
         options.ignore_scripts = self.ignore_scripts;
         options.lockfile_only = self.lockfile_only;
         options.force = self.force;
+        options.filter = self.filter.clone();
     }
 }

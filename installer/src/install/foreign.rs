@@ -1,0 +1,112 @@
+//! Packages that no registry has, on their way into an install: downloaded or read once, through the same cache as all
+//! others, and pinned by the hash of what came.
+
+use super::project::Project;
+use super::session::Session;
+use crate::package::PackageId;
+use crate::package::files_of_directory;
+use crate::resolve::{ForeignPackage, ForeignPackages, ForeignSource, ResolveError, SharedError};
+use crate::rt;
+use crate::store::{PackageRow, StoreDir};
+use crate::tarball::{Caller, Coordinator, Origin, TarballRequest, integrity};
+use async_trait::async_trait;
+use miette::Diagnostic;
+use serde_json::Value;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Opens packages through the session's cache.
+pub(super) struct SessionForeignPackages<'a, C: Coordinator> {
+    pub(super) project: &'a Project,
+    pub(super) session: &'a Session<C>,
+}
+
+#[async_trait(?Send)]
+impl<C: Coordinator> ForeignPackages for SessionForeignPackages<'_, C> {
+    async fn open(&self, alias: &str, source: &ForeignSource) -> Result<ForeignPackage, ResolveError> {
+        let failed = |cause: Arc<dyn Diagnostic + Send + Sync>| ResolveError::Foreign {
+            dependency: alias.to_owned(),
+            specifier: source.reference(),
+            source: SharedError::from(cause),
+        };
+        match source {
+            ForeignSource::Directory(path) => {
+                let file = self.project.workspace.root.join(path).join("package.json");
+                let read =
+                    rt::blocking("read manifest", move || rt::fs::read(&file).map_err(|e| DirectoryError(file, e)));
+                let bytes = read.await.map_err(|error| failed(Arc::new(error)))?;
+                Ok(ForeignPackage { manifest: parsed(&bytes), integrity: None })
+            }
+            ForeignSource::Url(_) | ForeignSource::File(_) => {
+                let request = self.request(alias, source);
+                let pinned = request.integrity.as_ref().map(ToString::to_string);
+                let fetched = request.run_with_mem_cache(&self.session.coordination.cache, Caller::Install).await;
+                let row = fetched.map_err(|error| failed(error))?.row.clone();
+                let integrity = row.integrity.clone().or(pinned);
+                let store = self.session.coordination.store.clone();
+                let bytes = rt::blocking("read manifest", move || read_manifest(&row, &store)).await;
+                Ok(ForeignPackage { manifest: parsed(&bytes.unwrap_or_default()), integrity })
+            }
+        }
+    }
+}
+
+impl<C: Coordinator> SessionForeignPackages<'_, C> {
+    /// The tarball, pinned where the lockfile so far pins it: then the store may have it.
+    fn request(&self, alias: &str, source: &ForeignSource) -> TarballRequest {
+        let reference = source.reference();
+        let suffix = format!("@{reference}");
+        let packages = self.project.previous_lockfile().into_iter().flat_map(|lockfile| &lockfile.packages);
+        let locked = packages.filter(|(key, _)| key.ends_with(&suffix)).find_map(|(key, locked)| {
+            let name = key.strip_suffix(&suffix)?.to_owned();
+            Some((PackageId::new(name, locked.version.clone()?), locked.resolution.integrity.clone()?))
+        });
+        // A file of this machine costs nothing to read again, and may have changed.
+        let locked = locked.filter(|_| matches!(source, ForeignSource::Url(_)));
+        let (package, pinned) = locked.map_or_else(
+            || (PackageId::new(alias, ""), None),
+            |(package, integrity)| (package, integrity::parse(&integrity).ok()),
+        );
+        if pinned.is_none() {
+            self.session.note_unpinned(&reference);
+        }
+        let origin = match source {
+            ForeignSource::File(path) => Origin::File(self.project.workspace.root.join(path)),
+            ForeignSource::Url(_) | ForeignSource::Directory(_) => Origin::Elsewhere,
+        };
+        let downloader = self.session.downloader.clone();
+        TarballRequest { downloader, package, url: reference, integrity: pinned, origin }
+    }
+}
+
+/// A directory that is no package.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("cannot read {}", .0.display())]
+#[diagnostic(code(lockstep::foreign::directory), help("check the path after `file:` in package.json"))]
+pub(super) struct DirectoryError(PathBuf, #[source] io::Error);
+
+fn parsed(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).unwrap_or_default()
+}
+
+fn read_manifest(row: &PackageRow, store: &StoreDir) -> Option<Vec<u8>> {
+    rt::fs::read(&store.file_path(row.files.get("package.json")?)).ok()
+}
+
+/// Puts the files of a directory into the store, as if they came in a tarball; blocks.
+pub(super) fn row_of_directory(dir: &Path, store: &StoreDir) -> io::Result<PackageRow> {
+    let mut files = crate::store::PackageFiles::new();
+    let mut package_json = Vec::new();
+    for path in files_of_directory(dir)? {
+        let bytes = rt::fs::read(&dir.join(&path))?;
+        // What a shell could run.
+        let executable = bytes.starts_with(b"#!");
+        files.insert(path.clone(), store.write_cas_file(&bytes, executable)?);
+        if path == "package.json" {
+            package_json = bytes;
+        }
+    }
+    let manifest = crate::package::BundledManifest::parse(&package_json, &files);
+    Ok(PackageRow { manifest, files, integrity: None })
+}

@@ -1,0 +1,156 @@
+//! Dependencies that no registry has: tarballs by their URL, tarballs and directories of this machine.
+//!
+//! What is behind such a specifier is opened before the solver starts, by whoever can download ([`ForeignPackages`]). The
+//! solver is shown each as a package with one version; the lockfile calls it `name@specifier`.
+
+use super::ResolveError;
+use super::packument::VersionManifest;
+use crate::lockfile::{LockedPackage, TarballResolution};
+use crate::package::PackageId;
+use crate::workspace::join;
+use async_trait::async_trait;
+use deno_npm::registry::{NpmPackageInfo, NpmPackageVersionInfo};
+use deno_semver::Version;
+use deno_semver::package::PackageNv;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// No package of a registry has a name with a colon.
+const PREFIX: &str = "foreign:";
+
+/// The one version that the solver sees.
+const VERSION: &str = "1.0.0";
+
+/// What a specifier names that is not a registry's: paths are relative to the lockfile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ForeignSource {
+    /// A tarball on the network.
+    Url(String),
+    /// A tarball of this machine.
+    File(String),
+    /// A directory of this machine, which is copied.
+    Directory(String),
+}
+
+/// A package that no registry has.
+#[derive(Debug, Clone)]
+pub struct ForeignPackage {
+    /// Its package.json.
+    pub manifest: Value,
+    /// The integrity of its tarball, if it has one.
+    pub integrity: Option<String>,
+}
+
+/// Whoever can look behind such specifiers.
+#[async_trait(?Send)]
+pub trait ForeignPackages {
+    /// What is there now.
+    ///
+    /// # Errors
+    /// When it cannot be had, or is no package.
+    async fn open(&self, alias: &str, source: &ForeignSource) -> Result<ForeignPackage, ResolveError>;
+}
+
+impl ForeignSource {
+    /// What a project's specifier names; `None` for what a registry has, and for what is not understood.
+    pub fn of(importer: &str, specifier: &str) -> Option<ForeignSource> {
+        if specifier.starts_with("http://") || specifier.starts_with("https://") {
+            return Some(ForeignSource::Url(specifier.to_owned()));
+        }
+        let path = specifier.strip_prefix("file:")?;
+        let path = if path.starts_with('/') { path.to_owned() } else { join(importer, path) };
+        let is_tarball = [".tgz", ".tar.gz", ".tar"].iter().any(|extension| path.ends_with(extension));
+        Some(if is_tarball { ForeignSource::File(path) } else { ForeignSource::Directory(path) })
+    }
+
+    /// What the lockfile has in place of a version.
+    pub fn reference(&self) -> String {
+        match self {
+            ForeignSource::Url(url) => url.clone(),
+            ForeignSource::File(path) | ForeignSource::Directory(path) => format!("file:{path}"),
+        }
+    }
+}
+
+/// A package that no registry has, as the rest of resolution deals with it.
+#[derive(Debug, Clone)]
+pub(super) struct OpenedPackage {
+    /// `name@reference`.
+    pub key: String,
+    pub manifest: VersionManifest,
+    locked: LockedPackage,
+    value: Value,
+}
+
+impl OpenedPackage {
+    /// `None` when the manifest has no name and is no package.
+    pub fn new(alias: &str, source: &ForeignSource, package: ForeignPackage) -> Option<OpenedPackage> {
+        let ForeignPackage { manifest: mut value, integrity } = package;
+        let text = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+        let (name, version) = (text("name").unwrap_or_else(|| alias.to_owned()), text("version"));
+        let key = format!("{name}@{}", source.reference());
+        value.is_object().then(|| value["dist"] = json!({ "tarball": source.reference() }))?;
+        value["version"] = VERSION.into();
+        let manifest = VersionManifest::parse(&serde_json::to_vec(&value).ok()?)?;
+        let resolution = match source {
+            ForeignSource::Directory(path) => TarballResolution {
+                directory: Some(path.clone()),
+                kind: Some("directory".to_owned()),
+                ..TarballResolution::default()
+            },
+            ForeignSource::Url(_) | ForeignSource::File(_) => {
+                TarballResolution { integrity, tarball: Some(source.reference()), ..TarballResolution::default() }
+            }
+        };
+        let package = PackageId::new(name, version.clone().unwrap_or_default());
+        let version = version.filter(|_| !matches!(source, ForeignSource::Directory(_)));
+        let locked = LockedPackage { resolution, version, ..manifest.to_locked(&package, "", false) };
+        Some(OpenedPackage { key, manifest, locked, value })
+    }
+
+    pub fn locked(&self) -> LockedPackage {
+        self.locked.clone()
+    }
+
+    pub fn solver_name(&self) -> String {
+        format!("{PREFIX}{}", self.key)
+    }
+
+    /// What a project asks the solver for: an alias of the one version.
+    pub fn range(&self) -> String {
+        format!("npm:{}@{VERSION}", self.solver_name())
+    }
+
+    /// The packument that the solver sees. `None` when the manifest is of a shape that it does not take.
+    pub fn packument(&self) -> Option<Arc<NpmPackageInfo>> {
+        let info: NpmPackageVersionInfo = serde_json::from_value(self.value.clone()).ok()?;
+        let version = Version::parse_from_npm(VERSION).ok()?;
+        Some(Arc::new(NpmPackageInfo {
+            name: self.solver_name().as_str().into(),
+            versions: HashMap::from([(version.clone(), info)]).into(),
+            dist_tags: HashMap::from([("latest".to_owned(), version)]),
+            time: HashMap::default(),
+        }))
+    }
+}
+
+/// What the lockfile calls a package of the solver's graph: `name@version`, or `name@reference`.
+pub(super) fn package_key(package: &PackageNv) -> String {
+    package.name.strip_prefix(PREFIX).map_or_else(|| package.to_string(), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specifiers_name_urls_files_and_directories() {
+        let reference = |specifier: &str| ForeignSource::of("packages/a", specifier).map(|source| source.reference());
+        assert_eq!(reference("https://h/x.tgz").as_deref(), Some("https://h/x.tgz"));
+        assert_eq!(reference("file:./x.tgz").as_deref(), Some("file:packages/a/x.tgz"));
+        assert_eq!(reference("file:../../dir").as_deref(), Some("file:dir"));
+        assert!(matches!(ForeignSource::of(".", "file:dir"), Some(ForeignSource::Directory(_))));
+        assert!(reference("^1.0.0").is_none() && reference("git+ssh://h/r").is_none());
+    }
+}
