@@ -40,13 +40,13 @@ impl Coordinator for OnceCells {
 fn what_a_once_cell_guarantees() {
     let broken = |fault| exhaust::<OnceCells>(3, fault).violation.map(|(_, violation)| violation.to_string());
     assert_eq!(broken(Fault::None), None);
-    assert_eq!(broken(Fault::FailsForNow), None);
+    assert_eq!(broken(Fault::FailsForNow(Point::BodyComplete)), None);
     assert_eq!(broken(Fault::LeaderPanics(Point::BodyComplete)), None);
     let stalled = broken(Fault::CallerStalls).expect("the download belongs to the caller that began it");
     assert!(stalled.contains("never go on"), "{stalled}");
     let again = broken(Fault::CallerLeaves).expect("the download goes with the caller that began it");
     assert!(again.contains("2 downloads were run"), "{again}");
-    let ladders = broken(Fault::FailsForGood).expect("each caller tries for itself");
+    let ladders = broken(Fault::FailsForGood(Point::BodyComplete)).expect("each caller tries for itself");
     assert!(ladders.contains("downloads were run; 1 is the most"), "{ladders}");
 }
 

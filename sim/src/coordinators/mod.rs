@@ -54,8 +54,8 @@ const COLUMNS: [Column; 7] = [
     Column { title: "a caller stalls", has: |fault| fault == Fault::CallerStalls },
     Column { title: "the leader is cancelled", has: |fault| matches!(fault, Fault::LeaderCancelled(_)) },
     Column { title: "the leader panics", has: |fault| matches!(fault, Fault::LeaderPanics(_)) },
-    Column { title: "fails for now", has: |fault| fault == Fault::FailsForNow },
-    Column { title: "fails for good", has: |fault| fault == Fault::FailsForGood },
+    Column { title: "fails for now", has: |fault| matches!(fault, Fault::FailsForNow(_)) },
+    Column { title: "fails for good", has: |fault| matches!(fault, Fault::FailsForGood(_)) },
 ];
 
 /// How wide a column is on a terminal at least.

@@ -127,7 +127,7 @@ impl Log {
             return Some(Violation::TwoAtOnce);
         }
         let runs = self.runs.load(Ordering::Relaxed);
-        let again = matches!(fault, Fault::FailsForNow | Fault::LeaderCancelled(_) | Fault::LeaderPanics(_));
+        let again = matches!(fault, Fault::FailsForNow(_) | Fault::LeaderCancelled(_) | Fault::LeaderPanics(_));
         let runs_max = if again { 2 } else { 1 };
         if runs > runs_max {
             return Some(Violation::DownloadsAgain { runs, runs_max });
@@ -136,9 +136,9 @@ impl Log {
         let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         (1..callers).filter(|caller| struck != Some(*caller)).find_map(|caller| match (fault, results.get(&caller)) {
             (_, None) => Some(Violation::NoResult { caller }),
-            (Fault::FailsForGood, Some(Ok(()))) => Some(Violation::Invents { caller }),
-            (Fault::FailsForGood, Some(Err(_))) | (_, Some(Ok(()))) => None,
-            (Fault::FailsForNow, Some(Err(_))) => by_prefetch.then_some(Violation::InheritsFailure { caller }),
+            (Fault::FailsForGood(_), Some(Ok(()))) => Some(Violation::Invents { caller }),
+            (Fault::FailsForGood(_), Some(Err(_))) | (_, Some(Ok(()))) => None,
+            (Fault::FailsForNow(_), Some(Err(_))) => by_prefetch.then_some(Violation::InheritsFailure { caller }),
             (_, Some(Err(error))) => Some(Violation::Fails { caller, error: error.clone() }),
         })
     }

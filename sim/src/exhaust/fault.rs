@@ -2,18 +2,23 @@
 
 use installer::rt::Point;
 
-/// The points that a leader comes to in this world.
-const LEADER_POINTS: [Point; 4] = [Point::LeaderStart, Point::BodyComplete, Point::LeaderPublish, Point::LeaderNotify];
+/// The points that a download comes to in this world.
+pub(super) const DOWNLOAD_POINTS: [Point; 1] = [Point::BodyComplete];
+
+/// The points at which a leader still has no result.
+fn before_the_result() -> impl Iterator<Item = Point> {
+    [Point::LeaderStart].into_iter().chain(DOWNLOAD_POINTS)
+}
 
 /// What goes wrong, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
     None,
-    /// The first download fails in a way that may pass.
-    FailsForNow,
-    /// Every download fails for good.
-    FailsForGood,
+    /// The first download fails here in a way that may pass.
+    FailsForNow(Point),
+    /// Every download fails here for good.
+    FailsForGood(Point),
     /// The first leader is cancelled here.
     LeaderCancelled(Point),
     /// The first leader panics here.
@@ -27,10 +32,12 @@ pub enum Fault {
 impl Fault {
     /// All of them.
     pub fn all() -> Vec<Fault> {
-        let mut faults =
-            vec![Fault::None, Fault::FailsForNow, Fault::FailsForGood, Fault::CallerLeaves, Fault::CallerStalls];
-        faults.extend(LEADER_POINTS.map(Fault::LeaderCancelled));
-        faults.extend(LEADER_POINTS.map(Fault::LeaderPanics));
+        let mut faults = vec![Fault::None, Fault::CallerLeaves, Fault::CallerStalls];
+        faults.extend(before_the_result().map(Fault::FailsForNow));
+        faults.extend(before_the_result().map(Fault::FailsForGood));
+        let leader_points = || before_the_result().chain([Point::LeaderPublish, Point::LeaderNotify]);
+        faults.extend(leader_points().map(Fault::LeaderCancelled));
+        faults.extend(leader_points().map(Fault::LeaderPanics));
         faults
     }
 
@@ -38,8 +45,8 @@ impl Fault {
     pub fn words(self) -> String {
         match self {
             Fault::None => "nothing goes wrong".to_owned(),
-            Fault::FailsForNow => "the first download fails for now".to_owned(),
-            Fault::FailsForGood => "every download fails for good".to_owned(),
+            Fault::FailsForNow(point) => format!("the first download fails for now at {}", point.label()),
+            Fault::FailsForGood(point) => format!("every download fails for good at {}", point.label()),
             Fault::LeaderCancelled(point) => format!("the leader is cancelled at {}", point.label()),
             Fault::LeaderPanics(point) => format!("the leader panics at {}", point.label()),
             Fault::CallerLeaves => "a caller goes away".to_owned(),

@@ -14,6 +14,7 @@ pub use self::contract::Violation;
 pub use self::fault::Fault;
 
 use self::contract::Log;
+use self::fault::DOWNLOAD_POINTS;
 use self::world::Small;
 use crate::bugs::{Coordination, LostWakeup};
 use crate::threads;
@@ -102,39 +103,78 @@ impl Search {
     }
 
     fn finish<C: Coordinator + Default>(mut self) -> Exhausted {
-        let schedules = self.count::<C>(&mut Vec::new());
+        let schedules = self.count::<C>(&mut Vec::new(), None);
         Exhausted { schedules, states: self.seen.len(), violation: self.violation }
     }
 
-    /// How many schedules begin with these choices.
-    fn count<C: Coordinator + Default>(&mut self, choices: &mut Vec<usize>) -> u128 {
+    /// How many schedules begin with these choices. `before` is where all but the last of them have led.
+    fn count<C: Coordinator + Default>(&mut self, choices: &mut Vec<usize>, before: Option<Live<C>>) -> u128 {
         if self.violation.is_some() {
             return 0;
         }
-        let here = self.run::<C>(choices);
-        if here.ready == 0 {
-            if let Some(violation) = here.violation {
-                self.violation = Some((here.turns, violation));
+        let here = match (before, choices.last()) {
+            (Some(before), Some(choice)) => {
+                before.world.turn(*choice);
+                before
             }
+            _ => self.replayed::<C>(choices, &mut |_| {}),
+        };
+        let ready = here.world.ready().len();
+        if ready == 0 {
+            let violation = here.violation(self.callers, self.fault);
+            drop(here);
+            self.violation = violation.map(|violation| (self.turns::<C>(choices), violation));
             return 1;
         }
-        match self.seen.get(&here.state) {
+        let state = here.world.state(self.callers, self.queues);
+        match self.seen.get(&state) {
             Some(schedules) if self.merge => return *schedules,
             _ => {}
         }
+        // A state cannot be gone back to: the first choice goes on from it, the others replay the way here.
+        let mut here = Some(here);
         let mut schedules = 0;
-        for choice in 0..here.ready {
+        for choice in 0..ready {
             choices.push(choice);
-            schedules += self.count::<C>(choices);
+            schedules += self.count::<C>(choices, here.take());
             choices.pop();
         }
-        self.seen.insert(here.state, schedules);
+        self.seen.insert(state, schedules);
         schedules
     }
 
-    /// Where these choices lead.
-    fn run<C: Coordinator + Default>(&self, choices: &[usize]) -> Here {
-        let (callers, fault) = (self.callers, self.fault);
+    /// These choices, turn by turn, as text.
+    fn turns<C: Coordinator + Default>(&self, choices: &[usize]) -> Vec<String> {
+        let mut turns = Vec::new();
+        drop(self.replayed::<C>(choices, &mut |turn| turns.push(turn())));
+        turns
+    }
+
+    /// Where these choices lead; `tell` is given each turn.
+    fn replayed<C: Coordinator + Default>(
+        &self,
+        choices: &[usize],
+        tell: &mut dyn FnMut(&dyn Fn() -> String),
+    ) -> Live<C> {
+        let here = Live::<C>::new(self.callers, self.fault);
+        for choice in choices {
+            let id = here.world.turn(*choice);
+            tell(&|| here.world.told(id));
+        }
+        here
+    }
+}
+
+/// A small world under way, on this thread.
+struct Live<C> {
+    world: Rc<Small>,
+    log: Arc<Log>,
+    _cache: C,
+    _entered: simulated::Entered,
+}
+
+impl<C: Coordinator + Default> Live<C> {
+    fn new(callers: usize, fault: Fault) -> Self {
         let world = Rc::new(Small::new(fault));
         let entered = simulated::enter(world.clone());
         let (cache, log) = (C::default(), Arc::new(Log::default()));
@@ -150,28 +190,24 @@ impl Search {
             }));
         }
         world.begin();
-        let turns = choices.iter().map(|choice| world.turn(*choice)).collect();
-        let here = Here {
-            ready: world.ready().len(),
-            state: world.state(callers, self.queues),
-            turns,
-            violation: log.violation(callers, fault, world.struck(), world.unfinished()),
-        };
-        world.drop_tasks();
-        drop(entered);
-        here
+        Live { world, log, _cache: cache, _entered: entered }
     }
 }
 
-/// Where some choices lead.
-struct Here {
-    ready: usize,
-    state: String,
-    turns: Vec<String>,
-    violation: Option<Violation>,
+impl<C> Live<C> {
+    /// The promise that is broken, where all is over.
+    fn violation(&self, callers: usize, fault: Fault) -> Option<Violation> {
+        self.log.violation(callers, fault, self.world.struck(), self.world.unfinished())
+    }
 }
 
-/// A download of one step.
+impl<C> Drop for Live<C> {
+    fn drop(&mut self) {
+        self.world.drop_tasks();
+    }
+}
+
+/// A download that comes to its points, and does nothing between them.
 #[derive(Clone)]
 struct Scripted {
     fault: Fault,
@@ -197,19 +233,33 @@ impl Download for Scripted {
     async fn run(&self, _demand: Demand) -> Result<Fetched, TarballError> {
         let before = self.log.begins(self.caller);
         let _in_flight = InFlight(self.log.clone());
-        rt::point(Point::BodyComplete).await;
-        match self.fault {
-            Fault::FailsForNow if before == 0 => Err(self.lost("the network is down".to_owned())),
-            Fault::FailsForGood => {
-                let wrong = integrity::verify(b"wrong", &integrity::of(b"right"));
-                Err(error(TarballErrorCause::Integrity(wrong.expect_err("these bytes are wrong"))))
-            }
-            _ => Ok(Fetched { row: Arc::default(), source: Source::Network }),
+        // It begins right after the leader's first point.
+        let failure = self.failure_at(Point::LeaderStart, before);
+        failure.map_or(Ok(()), Err)?;
+        for point in DOWNLOAD_POINTS {
+            rt::point(point).await;
+            let failure = self.failure_at(point, before);
+            failure.map_or(Ok(()), Err)?;
         }
+        Ok(Fetched { row: Arc::default(), source: Source::Network })
     }
 
     fn lost(&self, reason: String) -> TarballError {
         error(TarballErrorCause::Lost(reason))
+    }
+}
+
+impl Scripted {
+    /// How this download, before which so many others were run, is to fail here.
+    fn failure_at(&self, point: Point, before: u32) -> Option<TarballError> {
+        match self.fault {
+            Fault::FailsForNow(at) if at == point && before == 0 => Some(self.lost("the network is down".to_owned())),
+            Fault::FailsForGood(at) if at == point => {
+                let wrong = integrity::verify(b"wrong", &integrity::of(b"right"));
+                Some(error(TarballErrorCause::Integrity(wrong.expect_err("these bytes are wrong"))))
+            }
+            _ => None,
+        }
     }
 }
 

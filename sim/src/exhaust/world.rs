@@ -5,6 +5,7 @@ use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
 use installer::rt::{Event, Point};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ pub(super) struct Small {
     /// Kept, and not polled.
     stalled: RefCell<Option<Task>>,
     histories: RefCell<BTreeMap<usize, String>>,
+    names: RefCell<Vec<String>>,
     /// Task → who spawned it.
     parents: RefCell<BTreeMap<usize, usize>>,
     /// Who was polled last is last.
@@ -33,11 +35,16 @@ pub(super) struct Small {
     struck: Cell<Option<usize>>,
 }
 
+/// How long a state is, roughly.
+const STATE_BYTES: usize = 512;
+
+/// Stands for the parent of whom no task has spawned.
+const NO_PARENT: usize = usize::MAX;
+
 /// The first caller's task.
 const FIRST_CALLER: usize = 0;
 
 struct Task {
-    name: String,
     body: BoxFuture,
 }
 
@@ -82,8 +89,8 @@ impl Small {
         self.tasks.borrow().keys().copied().filter(|id| woken.contains(id)).collect()
     }
 
-    /// Polls the `choice`-th of the ready tasks; says who it was and where it came to.
-    pub(super) fn turn(&self, choice: usize) -> String {
+    /// Polls the `choice`-th of the ready tasks; says who it was.
+    pub(super) fn turn(&self, choice: usize) -> usize {
         let id = self.ready()[choice];
         self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|woken| *woken != id);
         let mut task = self.tasks.borrow_mut().remove(&id).expect("a ready task is there");
@@ -96,7 +103,6 @@ impl Small {
         let noted = || self.histories.borrow().get(&id).map(String::len);
         let before = noted();
         let polled = task.body.as_mut().poll(&mut Context::from_waker(&waker));
-        let name = task.name.clone();
         match polled {
             Poll::Ready(()) => self.note(" end"),
             Poll::Pending if noted() == before => self.note(" parks"),
@@ -110,11 +116,15 @@ impl Small {
             drop(task);
         }
         self.current.set(None);
+        id
+    }
+
+    /// Who this task is, and where it came to last.
+    pub(super) fn told(&self, id: usize) -> String {
         let histories = self.histories.borrow();
         let last =
             histories.get(&id).and_then(|history| history.rsplit([' ', '#']).find(|word| word.parse::<u32>().is_err()));
-        let last = last.unwrap_or_default();
-        format!("{name}: {last}")
+        format!("{}: {}", self.names.borrow()[id], last.unwrap_or_default())
     }
 
     fn strike_caller(&self) {
@@ -133,6 +143,12 @@ impl Small {
         }
     }
 
+    fn note_number(&self, number: usize) {
+        if let Some(id) = self.current.get() {
+            push(self.histories.borrow_mut().entry(id).or_default(), format_args!("{number}"));
+        }
+    }
+
     /// Where all stand. Which of the install's callers is which makes no difference: of the states that differ only in
     /// that, this is the first. `queues` says whether it matters who waits before whom.
     pub(super) fn state(&self, callers: usize, queues: bool) -> String {
@@ -142,18 +158,23 @@ impl Small {
             let name = |id: usize| names.get(id).copied().unwrap_or(id);
             let mut tasks: Vec<_> = histories.iter().map(|(id, history)| (name(*id), *id, history)).collect();
             tasks.sort();
-            let queue: Vec<_> = self.parked.borrow().iter().filter(|_| queues).map(|id| name(*id)).collect();
-            let task = |(name_of, id, history): (usize, usize, &String)| {
-                let parent = parents.get(&id).copied().map_or(String::new(), |id| name(id).to_string());
-                format!("{name_of}<{parent}{}{history};", if ready.contains(&id) { '!' } else { ' ' })
-            };
-            tasks.into_iter().map(task).collect::<String>() + &format!("{queue:?}")
+            let mut state = String::with_capacity(STATE_BYTES);
+            for (name_of, id, history) in tasks {
+                let parent = parents.get(&id).map_or(NO_PARENT, |id| name(*id));
+                let ready = if ready.contains(&id) { '!' } else { ' ' };
+                push(&mut state, format_args!("{name_of}<{parent}{ready}{history};"));
+            }
+            for id in self.parked.borrow().iter().filter(|_| queues) {
+                push(&mut state, format_args!("{},", name(*id)));
+            }
+            state
         };
         permutations(callers).iter().map(|names| named(names)).min().unwrap_or_default()
     }
 
     pub(super) fn unfinished(&self) -> Vec<String> {
-        self.tasks.borrow().values().map(|task| task.name.clone()).collect()
+        let names = self.names.borrow();
+        self.tasks.borrow().keys().map(|id| names[*id].clone()).collect()
     }
 
     pub(super) fn drop_tasks(&self) {
@@ -174,6 +195,10 @@ impl Small {
         }
         strikes.then_some(fault)
     }
+}
+
+fn push(text: &mut String, what: fmt::Arguments<'_>) {
+    text.write_fmt(what).expect("a text takes whatever is written to it");
 }
 
 /// The names that 0, 1, 2, … can have if 0, the prefetch, keeps its own.
@@ -211,7 +236,8 @@ impl World for Small {
         // Two leaders look alike; whose they are tells them apart.
         self.parents.borrow_mut().extend(self.current.get().map(|parent| (id, parent)));
         self.histories.borrow_mut().insert(id, String::new());
-        self.tasks.borrow_mut().insert(id, Task { name, body });
+        self.names.borrow_mut().push(name);
+        self.tasks.borrow_mut().insert(id, Task { body });
         self.wakes.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
         TaskId(id)
     }
@@ -225,7 +251,10 @@ impl World for Small {
         // Who is about to wait holds a slot, perhaps one that others have left behind: which one decides what it sees.
         // The slots are as many as the tasks that were spawned for them.
         let slot = if point == Point::WaiterRegister { self.next_id.get() } else { 0 };
-        self.note(&format!(" {}#{slot}", point.label()));
+        for part in [" ", point.label(), "#"] {
+            self.note(part);
+        }
+        self.note_number(slot);
         match self.strikes(point) {
             Some(Fault::LeaderPanics(_)) => panic!("planted at {}", point.label()),
             Some(_) => {
