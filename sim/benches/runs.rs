@@ -1,5 +1,10 @@
 //! How long one run of the whole installer takes on one core. benches/README.md says how to run it, and holds its figures.
 
+/// The simulator's own.
+#[cfg(madsim)]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(madsim)]
 mod measured {
     use criterion::Criterion;

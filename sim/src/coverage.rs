@@ -21,9 +21,48 @@ type Label = (u8, Point);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Record", try_from = "Record")]
 pub struct Coverage {
-    orders: BTreeSet<(Label, Label)>,
+    orders: Orders,
     reached: BTreeMap<Reach, u64>,
 }
+
+/// Which label came before which: a row of bits for each label, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Orders(Vec<u128>);
+
+impl Default for Orders {
+    fn default() -> Self {
+        Orders(vec![0; KINDS.len() * Point::ALL.len()])
+    }
+}
+
+impl Orders {
+    /// The place of a label among all.
+    fn place((kind, point): Label) -> usize {
+        usize::from(kind) * Point::ALL.len() + point as usize
+    }
+
+    fn insert(&mut self, before: Label, after: Label) {
+        self.0[Self::place(before)] |= 1 << Self::place(after);
+    }
+
+    fn contains(&self, before: Label, after: Label) -> bool {
+        self.0[Self::place(before)] & (1 << Self::place(after)) != 0
+    }
+
+    fn join(&mut self, other: &Orders) {
+        self.0.iter_mut().zip(&other.0).for_each(|(row, other)| *row |= other);
+    }
+
+    /// All of them, in their order.
+    fn iter(&self) -> impl Iterator<Item = (Label, Label)> {
+        let labels = || (0..KINDS.len() as u8).flat_map(|kind| Point::ALL.iter().map(move |point| (kind, *point)));
+        let pairs = labels().flat_map(move |before| labels().map(move |after| (before, after)));
+        pairs.filter(|(before, after)| self.contains(*before, *after))
+    }
+}
+
+// A row has a bit for each label.
+const _: () = assert!(KINDS.len() * Point::ALL.len() <= u128::BITS as usize);
 
 impl Coverage {
     /// Adds one run.
@@ -48,16 +87,15 @@ impl Coverage {
     }
 
     fn follow<'a>(&mut self, seen_before: &mut Vec<(Label, &'a str)>, (label, task): (Label, &'a str)) {
-        for (before, by) in seen_before.iter().filter(|(_, by)| *by != task) {
-            debug_assert_ne!(*by, task);
-            self.orders.insert((*before, label));
+        for (before, _) in seen_before.iter().filter(|(_, by)| *by != task) {
+            self.orders.insert(*before, label);
         }
         seen_before.push((label, task));
     }
 
     /// Adds what other runs have seen.
     pub fn join(&mut self, other: Coverage) {
-        self.orders.extend(other.orders);
+        self.orders.join(&other.orders);
         for (reach, runs) in other.reached {
             *self.reached.entry(reach).or_default() += runs;
         }
@@ -65,10 +103,10 @@ impl Coverage {
 
     /// How many pairs of conflicting points were seen, and how many of them in both orders.
     pub fn pairs(&self) -> (usize, usize) {
-        let both = self.orders.iter().filter(|(a, b)| a < b && self.orders.contains(&(*b, *a))).count();
+        let both = self.orders.iter().filter(|(a, b)| a < b && self.orders.contains(*b, *a)).count();
         let same = self.orders.iter().filter(|(a, b)| a == b).count();
         // Each pair that was seen in both orders is there twice.
-        (self.orders.len() - both, both + same)
+        (self.orders.iter().count() - both, both + same)
     }
 
     /// In how many runs a state was reached.
@@ -93,7 +131,7 @@ impl From<Coverage> for Record {
     fn from(coverage: Coverage) -> Self {
         let label = |(kind, point): &Label| format!("{} {}", KINDS[usize::from(*kind)], point.label());
         let order = |(a, b): &(Label, Label)| format!("{}{BEFORE}{}", label(a), label(b));
-        Record { orders: coverage.orders.iter().map(order).collect(), reached: coverage.reached }
+        Record { orders: coverage.orders.iter().map(|pair| order(&pair)).collect(), reached: coverage.reached }
     }
 }
 
@@ -109,7 +147,11 @@ impl TryFrom<Record> for Coverage {
             let parsed = text.split_once(BEFORE).and_then(|(a, b)| Some((label(a)?, label(b)?)));
             parsed.ok_or_else(|| format!("`{text}` is not an order of two points"))
         };
-        let orders = record.orders.iter().map(order).collect::<Result<_, _>>()?;
+        let mut orders = Orders::default();
+        for text in &record.orders {
+            let (before, after) = order(text)?;
+            orders.insert(before, after);
+        }
         Ok(Coverage { orders, reached: record.reached })
     }
 }

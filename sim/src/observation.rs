@@ -98,7 +98,8 @@ impl Observation {
 
     /// Whether this key is of the tarball of this package, as far as it was requested.
     pub fn is_of(&self, key: &str, package: &str) -> bool {
-        self.packages_of(key).any(|of| of.to_string() == package)
+        let own = |get: &&Get| get.tarball.as_ref().is_some_and(|of| of.is(package));
+        self.gets.iter().filter(own).any(|get| key.contains(&get.path))
     }
 
     /// Every fact that a task of this install told: its place in the trace, its entry, the fact.
@@ -111,8 +112,11 @@ impl Observation {
 
     /// Every time that a task of this install sets out to download a package's tarball: its place in the trace, its entry.
     pub fn leads_of(&self, package: &str) -> impl Iterator<Item = (usize, &TraceEntry)> {
-        let leads = move |event: &Event| matches!(event, Event::Lead { key } if self.is_of(key, package));
-        self.told().filter(move |(.., event)| leads(event)).map(|(at, entry, _)| (at, entry))
+        let leads = move |entry: &TraceEntry| {
+            matches!(&entry.what, What::Told(Event::Lead { key })
+                if install_of(&entry.task) == 0 && self.is_of(key, package))
+        };
+        self.trace.iter().enumerate().filter(move |(_, entry)| leads(entry))
     }
 
     /// When the packages were last parted into warm and cold ones, in microseconds of virtual time.

@@ -53,8 +53,9 @@ pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
     }
     let disk = projects_on(&disk, scenario.installs(), everything, lockfile.as_deref());
     let untried = Prepared { scenario, published, image: disk, trial: Trial::default(), expected_tree: None };
-    let plan = RunPlan::new(Arc::new(untried.clone()), Coordination::Shared);
+    let plan = RunPlan { prepares: true, ..RunPlan::new(Arc::new(untried.clone()), Coordination::Shared) };
     let Run { trial, observation, .. } = run(plan, || Box::new(Fifo));
+    let trial = trial.unwrap_or_default();
     let expected_tree = observation.installed().then(|| Arc::new(observation.tree));
     Ok(Arc::new(Prepared { trial, expected_tree, ..untried }))
 }
@@ -99,7 +100,7 @@ fn install_plainly(
         trial: Trial::default(),
         expected_tree: None,
     };
-    let plan = RunPlan { keeps_disk: true, ..RunPlan::new(Arc::new(prepared), Coordination::Shared) };
+    let plan = RunPlan { prepares: true, ..RunPlan::new(Arc::new(prepared), Coordination::Shared) };
     let run = run(plan, || Box::new(Fifo));
     if let (Outcome::Installed(_), Some(image)) = (&run.observation.outcome, run.image) {
         let lockfile = ModelDisk::new(&image).read(&project_dir(0).join(lockfile::FILE_NAME)).ok();

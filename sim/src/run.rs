@@ -48,14 +48,14 @@ pub struct RunPlan {
     pub coordination: Coordination,
     /// Runs as if unrelated code had been added: which additions, as a seed. For tests of replays.
     pub edit: Option<u64>,
-    /// Whether the disk is wanted afterwards.
-    pub keeps_disk: bool,
+    /// Whether others are prepared from this run: its disk and its trial are wanted afterwards.
+    pub prepares: bool,
 }
 
 impl RunPlan {
     /// A run of this scenario, as it is.
     pub fn new(prepared: Arc<Prepared>, coordination: Coordination) -> Self {
-        RunPlan { prepared, coordination, edit: None, keeps_disk: false }
+        RunPlan { prepared, coordination, edit: None, prepares: false }
     }
 }
 
@@ -67,8 +67,8 @@ pub struct Run {
     pub schedule: Schedule,
     /// The first decision of a replayed schedule that it never came to.
     pub misfit: Option<String>,
-    /// What strategies can learn from it.
-    pub trial: Trial,
+    /// What strategies can learn from it, where that is wanted.
+    pub trial: Option<Trial>,
     /// Stands for the whole trace; see [`trace::digest`].
     pub digest: u64,
     /// How many polls it took.
@@ -146,7 +146,8 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
     // The registry binds its port meanwhile.
     tokio::time::sleep(Duration::from_millis(50)).await;
     let first = live(&plan, &scheduler).await;
-    let (schedule, misfit, trial) = (scheduler.schedule(), scheduler.misfit(), scheduler.trial());
+    let (schedule, misfit) = (scheduler.schedule(), scheduler.misfit());
+    let trial = plan.prepares.then(|| scheduler.trial());
     let mut stale = Vec::new();
     let (life, disk, crash, gets_before, steps) = match scheduler.crashed() {
         None => (first, scheduler.model_disk().clone(), None, 0, scheduler.steps()),
@@ -193,7 +194,7 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
         expected_tree: plan.prepared.expected_tree.clone(),
         crash,
     };
-    Run { observation, schedule, misfit, trial, digest, steps, image: plan.keeps_disk.then(|| disk.image()) }
+    Run { observation, schedule, misfit, trial, digest, steps, image: plan.prepares.then(|| disk.image()) }
 }
 
 /// Names in the store that only a write in progress may have.

@@ -194,7 +194,7 @@ pub fn merge(mut shards: Vec<ShardResult>) -> Result<ShardResult, MergeError> {
         whole.rows.extend(result.rows);
         whole.seconds += result.seconds;
     }
-    debug_assert!(whole.scenarios.iter().all(is_in_order));
+    assert!(whole.scenarios.iter().all(is_in_order));
     Ok(whole)
 }
 

@@ -4,7 +4,7 @@ use crate::scenario::Crash;
 use installer::rt::{Event, Point};
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -68,8 +68,23 @@ impl TraceLog {
 
 /// A number that two different traces hardly share.
 pub fn digest(trace: &[TraceEntry]) -> u64 {
-    // SipHash with fixed keys: the same in every process.
-    let mut hasher = DefaultHasher::new();
-    trace.hash(&mut hasher);
-    hasher.finish()
+    let mut bytes = Bytes(Vec::new());
+    trace.hash(&mut bytes);
+    bytes.finish()
+}
+
+/// Hashes all at once, which is much faster than bit by bit, and gives the same.
+struct Bytes(Vec<u8>);
+
+impl Hasher for Bytes {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        // SipHash with fixed keys: the same in every process.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&self.0);
+        hasher.finish()
+    }
 }

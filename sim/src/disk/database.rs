@@ -49,6 +49,5 @@ impl Database {
 }
 
 fn open(name: &str) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(name, flags)
+    Connection::open_with_flags(name, OpenFlags::default())
 }

@@ -1,9 +1,10 @@
 //! Files, directories and links as inodes: paths are followed, linked and renamed as on a real disk.
 
 use installer::rt::FileKind;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How many symbolic links one path may lead through.
@@ -168,33 +169,29 @@ impl Inodes {
     /// The inode at `path`; `follow` says whether a link at its very end is followed too.
     fn walk(&self, path: &Path, follow: bool) -> io::Result<Ino> {
         let mut links_left = LINKS_MAX;
-        self.walk_from(vec![ROOT], path, follow, &mut links_left).map(|way| *way.last().expect("the root stays"))
+        let way = self.walk_from(vec![ROOT], &text(path), follow, &mut links_left)?;
+        Ok(*way.last().expect("the root stays"))
     }
 
-    fn walk_from(&self, mut way: Vec<Ino>, path: &Path, follow: bool, links_left: &mut u32) -> io::Result<Vec<Ino>> {
-        let mut components = path.components().peekable();
-        while let Some(component) = components.next() {
-            let name = match component {
-                Component::RootDir | Component::Prefix(_) => {
-                    way.truncate(1);
-                    continue;
+    fn walk_from(&self, mut way: Vec<Ino>, path: &str, follow: bool, links_left: &mut u32) -> io::Result<Vec<Ino>> {
+        if path.starts_with('/') {
+            way.truncate(1);
+        }
+        let mut names = names(path).peekable();
+        while let Some(name) = names.next() {
+            if name == ".." {
+                if way.len() > 1 {
+                    way.pop();
                 }
-                Component::CurDir => continue,
-                Component::ParentDir => {
-                    if way.len() > 1 {
-                        way.pop();
-                    }
-                    continue;
-                }
-                Component::Normal(name) => name.to_string_lossy(),
-            };
+                continue;
+            }
             let here = *way.last().expect("the root stays");
             let Inode::Directory(entries) = &self.0[here] else { return Err(ErrorKind::NotADirectory.into()) };
-            let ino = *entries.get(name.as_ref()).ok_or(ErrorKind::NotFound)?;
+            let ino = *entries.get(name).ok_or(ErrorKind::NotFound)?;
             match &self.0[ino] {
-                Inode::Symlink(target) if follow || components.peek().is_some() => {
+                Inode::Symlink(target) if follow || names.peek().is_some() => {
                     *links_left = links_left.checked_sub(1).ok_or_else(|| io::Error::other("too many links"))?;
-                    way = self.walk_from(way, target, true, links_left)?;
+                    way = self.walk_from(way, &text(target), true, links_left)?;
                 }
                 _ => way.push(ino),
             }
@@ -203,9 +200,13 @@ impl Inodes {
     }
 
     fn parent_of(&self, path: &Path) -> io::Result<(Ino, String)> {
-        let name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-        let parent = path.parent().unwrap_or(Path::new("/"));
-        Ok((self.walk(parent, true)?, name))
+        let path = text(path);
+        let (parent, name) = path.trim_end_matches('/').rsplit_once('/').ok_or(ErrorKind::InvalidInput)?;
+        if matches!(name, "" | "." | "..") {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        let way = self.walk_from(vec![ROOT], parent, true, &mut { LINKS_MAX })?;
+        Ok((*way.last().expect("the root stays"), name.to_owned()))
     }
 
     fn entries_mut(&mut self, ino: Ino) -> io::Result<&mut BTreeMap<String, Ino>> {
@@ -214,4 +215,14 @@ impl Inodes {
             Inode::File { .. } | Inode::Symlink(_) => Err(ErrorKind::NotADirectory.into()),
         }
     }
+}
+
+/// A path as text.
+fn text(path: &Path) -> Cow<'_, str> {
+    path.to_str().map_or_else(|| path.to_string_lossy(), Cow::Borrowed)
+}
+
+/// The names that a path leads through; the model's paths are absolute, or relative to the directory of a link.
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|name| !matches!(*name, "" | "."))
 }

@@ -90,6 +90,17 @@ impl ModelDisk {
         self.inodes.borrow().below(dir)
     }
 
+    /// A file's bytes, not copied.
+    ///
+    /// # Errors
+    /// When there is no file.
+    pub fn file(&self, path: &Path) -> io::Result<Arc<Vec<u8>>> {
+        match self.inodes.borrow().at(path)? {
+            Inode::File { bytes, .. } => Ok(bytes.clone()),
+            Inode::Directory(_) | Inode::Symlink(_) => Err(ErrorKind::IsADirectory.into()),
+        }
+    }
+
     /// Creates a file and its directories; for setting a run up.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         self.create_dir_all(path.parent().expect("a file has a directory")).expect("a fresh disk takes directories");
@@ -104,10 +115,7 @@ impl ModelDisk {
 
 impl Disk for ModelDisk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        match self.inodes.borrow().at(path)? {
-            Inode::File { bytes, .. } => Ok(bytes.to_vec()),
-            Inode::Directory(_) | Inode::Symlink(_) => Err(ErrorKind::IsADirectory.into()),
-        }
+        self.file(path).map(|bytes| bytes.to_vec())
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
@@ -121,6 +129,9 @@ impl Disk for ModelDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        if matches!(self.inodes.borrow().at(path), Ok(Inode::Directory(_))) {
+            return Ok(());
+        }
         let mut so_far = PathBuf::new();
         for component in path.components() {
             so_far.push(component);

@@ -21,6 +21,8 @@ pub struct Published {
     pub tarballs: BTreeMap<String, (VersionedName, Bytes)>,
     /// Integrity of a tarball → whose it is.
     pub integrities: BTreeMap<String, VersionedName>,
+    /// SHA-512 of a file in a tarball, as hexadecimal digits → its bytes.
+    pub contents: BTreeMap<String, Vec<u8>>,
 }
 
 /// Publishes a scenario's packages.
@@ -28,12 +30,15 @@ pub fn publish(scenario: &Scenario) -> Published {
     let mut published = Published::default();
     let mut versions: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
     for (id, package) in &scenario.packages {
-        let tarball = tarball(id, package);
+        let files = files(id, package);
+        let tarball = tarball(&files);
+        published.contents.extend(files.map(|(_, bytes)| (hex::encode(Sha512::digest(&bytes)), bytes)));
         let path = package.tarball.clone().unwrap_or_else(|| tarball_path(id));
         let mut version = manifest(id, package);
         let url = format!("{URL}{}", path.trim_start_matches('/'));
         let (own, other) = (integrity(&tarball), package.integrity_of.as_ref());
-        let promised = other.and_then(|other| Some(integrity(&self::tarball(other, scenario.packages.get(other)?))));
+        let promised =
+            other.and_then(|other| Some(integrity(&self::tarball(&self::files(other, scenario.packages.get(other)?)))));
         version["dist"] = json!({ "tarball": url, "integrity": promised.as_ref().unwrap_or(&own) });
         published.integrities.insert(own, id.clone());
         versions.entry(&id.0.name).or_default().insert(&id.0.version, version);
@@ -75,14 +80,17 @@ fn manifest(id: &VersionedName, package: &Package) -> Value {
     manifest
 }
 
-fn tarball(id: &VersionedName, package: &Package) -> Bytes {
+/// Path in the tarball, and bytes.
+fn files(id: &VersionedName, package: &Package) -> [(&'static str, Vec<u8>); 2] {
     let mut content = vec![0; package.size_bytes];
     // Bytes that do not compress, the same ones for the same package in every process.
     let drawn_from = package.content.clone().unwrap_or_else(|| id.to_string());
     let seed: [u8; 32] = Sha256::digest(drawn_from).into();
     ChaCha8Rng::from_seed(seed).fill_bytes(&mut content);
-    let files =
-        [("package/package.json", manifest(id, package).to_string().into_bytes()), ("package/index.js", content)];
+    [("package/package.json", manifest(id, package).to_string().into_bytes()), ("package/index.js", content)]
+}
+
+fn tarball(files: &[(&str, Vec<u8>)]) -> Bytes {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, bytes) in files {
         let mut header = tar::Header::new_gnu();

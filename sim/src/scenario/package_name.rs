@@ -10,6 +10,14 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionedName(pub PackageId);
 
+impl VersionedName {
+    /// Whether it is written like this.
+    pub fn is(&self, text: &str) -> bool {
+        let version = text.strip_prefix(&*self.0.name).and_then(|rest| rest.strip_prefix('@'));
+        version == Some(&*self.0.version)
+    }
+}
+
 impl fmt::Display for VersionedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -16,9 +16,16 @@ impl TaskNames {
     /// A name that no other task has: the second of one name gets a `#2`.
     pub(super) fn distinct(&self, name: String) -> String {
         let mut counts = self.counts.borrow_mut();
-        let count = counts.entry(name.clone()).or_default();
-        *count += 1;
-        if *count == 1 { name } else { format!("{name}#{count}") }
+        match counts.get_mut(&name) {
+            None => {
+                counts.insert(name.clone(), 1);
+                name
+            }
+            Some(count) => {
+                *count += 1;
+                format!("{name}#{count}")
+            }
+        }
     }
 }
 
@@ -29,6 +36,9 @@ pub(super) fn owned(install: usize, name: String) -> String {
 
 /// Which install a task belongs to, by its name: 0 is the first one.
 pub fn install_of(task: &str) -> usize {
+    if !task.starts_with(|first: char| first.is_ascii_digit()) {
+        return 0;
+    }
     let number = task.split_once(": ").and_then(|(number, _)| number.parse::<usize>().ok());
     number.map_or(0, |number| number.saturating_sub(1))
 }
