@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The version of this format.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]

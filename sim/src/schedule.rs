@@ -7,7 +7,7 @@
 use installer::rt::Point;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What a task is about to do when it changes the disk, in a [`Moment`].
 pub const CHANGE: &str = "disk";
@@ -21,6 +21,12 @@ const START: &str = "start";
 /// The label of a task's last point.
 pub fn label(point: Option<Point>) -> &'static str {
     point.map_or(START, Point::label)
+}
+
+/// The label of a point, for a [`Moment`].
+pub fn shared_label(point: Point) -> Arc<str> {
+    static LABELS: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| Point::ALL.iter().map(|at| at.label().into()).collect());
+    LABELS[point as usize].clone()
 }
 
 /// A place in a run: a task comes to a point for the n-th time, or is about to change the disk for the n-th time, or the
@@ -75,6 +81,31 @@ pub struct Turn {
     pub turn: u32,
 }
 
+impl fmt::Display for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.turn {
+            1 => write!(f, "{}", self.at),
+            turn => write!(f, "{}, turn {turn}", self.at),
+        }
+    }
+}
+
+/// Somebody goes on before another who was ready first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preemption {
+    /// Who goes on.
+    pub goes: Turn,
+    /// Whose turn it would be.
+    pub before: Turn,
+}
+
+impl fmt::Display for Preemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} goes before {}", self.goes, self.before)
+    }
+}
+
 /// A schedule.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,10 +113,17 @@ pub struct Schedule {
     /// Who waits, in the order in which it happened.
     #[serde(default)]
     pub holds: Vec<Hold>,
-    /// Every turn in its order; empty means first come, first served.
+    /// Who goes on out of turn, in the order in which it happened.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub order: Vec<Turn>,
+    pub preemptions: Vec<Preemption>,
     /// Before which change of the disk the program ends, where its scenario says that it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<Moment>,
+}
+
+impl Schedule {
+    /// How many decisions depart from the default order.
+    pub fn decisions(&self) -> usize {
+        self.holds.len() + self.preemptions.len()
+    }
 }

@@ -41,9 +41,9 @@ pub fn shrink(prepared: &Arc<Prepared>, coordination: Coordination, failure: Fai
     let schedule = failure.run.schedule.clone();
     let mut shrinker = Shrinker { prepared: prepared.clone(), coordination, schedule, failure, runs: 0 };
     shrinker.drop_the_order();
-    shrinker.minimise_holds();
+    shrinker.minimise();
     if shrinker.shrink_scenario() {
-        shrinker.minimise_holds();
+        shrinker.minimise();
     }
     shrinker.shorten_holds();
     let Shrinker { prepared, schedule, failure, runs, .. } = shrinker;
@@ -82,12 +82,11 @@ impl Shrinker {
 
     /// First come, first served, with the same holds, or with a few others.
     fn drop_the_order(&mut self) {
-        if self.schedule.order.is_empty() {
+        if self.schedule.preemptions.is_empty() {
             return;
         }
         let prepared = self.prepared.clone();
-        let holds = self.schedule.holds.clone();
-        if self.accept(&prepared, Schedule { holds, order: Vec::new(), ..self.schedule.clone() }) {
+        if self.accept(&prepared, Schedule { preemptions: Vec::new(), ..self.schedule.clone() }) {
             return;
         }
         for seed in 0..SEARCH_RUNS_MAX {
@@ -102,19 +101,32 @@ impl Shrinker {
         }
     }
 
-    /// Delta debugging: leaves out as many holds as it can, first many at once, then one by one.
-    fn minimise_holds(&mut self) {
+    /// Leaves out decisions until none is left that could be.
+    fn minimise(&mut self) {
+        loop {
+            let before = self.schedule.decisions();
+            self.minimise_list(|schedule| &mut schedule.preemptions);
+            self.minimise_list(|schedule| &mut schedule.holds);
+            if self.schedule.decisions() == before || self.schedule.preemptions.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Delta debugging: leaves out as many of these decisions as it can, first many at once, then one by one.
+    fn minimise_list<T>(&mut self, decisions: fn(&mut Schedule) -> &mut Vec<T>) {
         let prepared = self.prepared.clone();
-        let mut chunk = self.schedule.holds.len().div_ceil(2);
+        let mut length = decisions(&mut self.schedule).len();
+        let mut chunk = length.div_ceil(2);
         while chunk > 0 {
             let mut start = 0;
-            while start < self.schedule.holds.len() {
+            while start < length {
                 let mut fewer = self.schedule.clone();
-                let end = fewer.holds.len().min(start + chunk);
-                fewer.holds.drain(start..end);
+                decisions(&mut fewer).drain(start..length.min(start + chunk));
                 if !self.accept(&prepared, fewer) {
-                    start = end;
+                    start += chunk;
                 }
+                length = decisions(&mut self.schedule).len();
             }
             chunk = if chunk == 1 { 0 } else { chunk.div_ceil(2) };
         }

@@ -124,7 +124,7 @@ mod simulated {
                 let (oracle, subject) = (failure.oracle.id(), failure.violation.subject.clone());
                 let Shrunk { prepared, schedule, failure, .. } = shrink(&plan.prepared, coordination, failure);
                 assert_eq!((failure.oracle.id(), &failure.violation.subject), (oracle, &subject));
-                assert!(schedule.holds.len() <= 2 && schedule.order.is_empty(), "{schedule:?}");
+                assert!(schedule.holds.len() <= 2 && schedule.preemptions.is_empty(), "{schedule:?}");
                 assert!(prepared.scenario.packages.len() <= 3, "{:?}", prepared.scenario.packages);
                 for index in 0..schedule.holds.len() {
                     let mut fewer = schedule.clone();

@@ -1,15 +1,17 @@
 //! How well a planted bug is found: by which oracle, after how many runs, and how small its failure becomes.
 
 use super::planted::Bug;
+use crate::explain::{LINES_MAX, abridged, story};
 use crate::explore::{Failure, Plan, run_seed};
 use crate::oracles;
 use crate::prepare::Prepared;
-use crate::shrink::shrink;
+use crate::shrink::{Shrunk, shrink};
 use crate::strategy::StrategyKind;
 use crate::threads;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// In so many runs it is looked which oracles fail together.
 const RUNS_TOGETHER: u64 = 300;
@@ -27,8 +29,19 @@ pub struct Row {
     pub seed: Option<u64>,
     /// The one oracle without which it would go unfound; none where several find it.
     pub needs: Option<String>,
-    /// How many decisions its shrunk schedule has.
-    pub shrunk: Option<usize>,
+    /// What shrinking made of its failure.
+    pub shrunk: Option<Smallness>,
+}
+
+/// How small a failure became, and in how much time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Smallness {
+    /// How many decisions its schedule has.
+    pub decisions: usize,
+    /// How many lines tell what happened.
+    pub lines: usize,
+    /// How many milliseconds shrinking took.
+    pub shrink_ms: u64,
 }
 
 /// Measures a bug in this process, which has it.
@@ -69,10 +82,18 @@ pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind],
     }
     if let Some(failure) = row.seed.and_then(|seed| Failure::of_seed(&portfolio, seed)) {
         row.oracle = Some(failure.oracle.id().to_owned());
+        let began = Instant::now();
         let shrunk = shrink(prepared, bug.coordination, failure);
-        row.shrunk = Some(shrunk.schedule.holds.len() + shrunk.schedule.order.len());
+        let shrink_ms = began.elapsed().as_millis() as u64;
+        row.shrunk = Some(Smallness { decisions: shrunk.schedule.decisions(), lines: told(&shrunk), shrink_ms });
     }
     row
+}
+
+/// How many lines an explanation of this failure shows of what happened.
+fn told(Shrunk { failure, schedule, .. }: &Shrunk) -> usize {
+    let story = story(&failure.run.observation, failure.violation.subject.as_deref(), &schedule.holds);
+    abridged(&story, LINES_MAX).len()
 }
 
 /// A start that found nothing took longer than all others.
@@ -87,14 +108,19 @@ pub fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
     let mut text = format!("{:width$}  found by ", "bug");
     strategies.iter().for_each(|strategy| text.push_str(&format!("  {strategy:>9}")));
-    text.push_str("  shrunk to\n");
+    text.push_str("  shrunk to  lines     ms\n");
     for row in rows {
         text.push_str(&format!("{:width$}  {:9}", row.name, row.oracle.as_deref().unwrap_or("NOT FOUND")));
         for strategy in &strategies {
             let runs = row.runs_to_failure.get(*strategy).copied().flatten();
             text.push_str(&format!("  {:>9}", runs.map_or("–".to_owned(), |runs| runs.to_string())));
         }
-        text.push_str(&format!("  {:>9}\n", row.shrunk.map_or("–".to_owned(), |holds| holds.to_string())));
+        match row.shrunk {
+            Some(Smallness { decisions, lines, shrink_ms }) => {
+                text.push_str(&format!("  {decisions:>9}  {lines:>5}  {shrink_ms:>5}\n"));
+            }
+            None => text.push_str(&format!("  {:>9}  {:>5}  {:>5}\n", "–", "–", "–")),
+        }
     }
     text
 }
@@ -129,6 +155,15 @@ impl Score {
     /// What it comes to.
     pub fn words(&self) -> String {
         let mut text = format!("{} of {} planted bugs found\n", self.found(), self.rows.len());
+        let half = |of: fn(&Smallness) -> u64| {
+            let values = self.rows.iter().filter_map(|row| row.shrunk.as_ref()).map(|shrunk| Some(of(shrunk)));
+            median(values.collect()).unwrap_or(0)
+        };
+        if self.rows.iter().any(|row| row.shrunk.is_some()) {
+            let (decisions, lines) = (half(|shrunk| shrunk.decisions as u64), half(|shrunk| shrunk.lines as u64));
+            let shrink_ms = half(|shrunk| shrunk.shrink_ms);
+            text.push_str(&format!("median failure: {decisions} decisions, {lines} lines, shrunk in {shrink_ms} ms\n"));
+        }
         let mut needs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for row in self.rows.iter().filter(|_| self.whole) {
             needs.entry(row.needs.as_deref().unwrap_or_default()).or_default().push(&row.name);
@@ -204,6 +239,15 @@ mod tests {
             let score = Score { rows: rows.clone(), leaks, whole: false };
             assert!(score.markdown(std::slice::from_ref(&bug)).contains(shown));
         }
+    }
+
+    #[test]
+    fn the_median_failure_is_told() {
+        let row =
+            |decisions| Row { shrunk: Some(Smallness { decisions, lines: 10, shrink_ms: 500 }), ..Row::default() };
+        let rows = [1, 9, 2].map(row).into_iter().chain([Row::default()]).collect();
+        let words = Score { rows, leaks: BTreeSet::new(), whole: false }.words();
+        assert!(words.contains("median failure: 2 decisions, 10 lines, shrunk in 500 ms\n"), "{words}");
     }
 
     #[test]

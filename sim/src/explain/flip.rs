@@ -28,13 +28,16 @@ impl Flip {
     }
 }
 
-/// Leaves one hold out, sees that the run holds, and looks for what changed its order. A shrunk schedule holds without any
-/// of its holds; the last of them is the nearest to the failure.
+/// Leaves one decision out, sees that the run holds, and looks for what changed its order. A shrunk schedule holds without
+/// any of its decisions; the last of them is the nearest to the failure.
 pub fn flip(shrunk: &Shrunk, coordination: Coordination) -> Option<Flip> {
     let subject = shrunk.failure.violation.subject.as_deref();
-    (0..shrunk.schedule.holds.len()).rev().find_map(|index| {
+    (0..shrunk.schedule.decisions()).rev().find_map(|index| {
         let mut schedule = shrunk.schedule.clone();
-        let without = schedule.holds.remove(index).to_string();
+        let without = match index.checked_sub(schedule.holds.len()) {
+            None => schedule.holds.remove(index).to_string(),
+            Some(index) => schedule.preemptions.remove(index).to_string(),
+        };
         let other = replay(&shrunk.prepared, coordination, schedule);
         let verdict = judge(&other.observation);
         if verdict.as_ref().is_some_and(|(oracle, violation)| shrunk.failure.is_like(*oracle, violation, &other)) {

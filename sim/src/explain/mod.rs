@@ -67,9 +67,7 @@ pub fn explanation(
     let seed = failure.seed.map_or(String::new(), |seed| format!(" with seed {seed}"));
     let told = story(&failure.run.observation, failure.violation.subject.as_deref(), &schedule.holds);
     let mut takes: Vec<String> = schedule.holds.iter().map(ToString::to_string).collect();
-    if !schedule.order.is_empty() {
-        takes.push(format!("and an order of {} turns, which could not be made shorter", schedule.order.len()));
-    }
+    takes.extend(schedule.preemptions.iter().map(ToString::to_string));
     let crash = schedule.crash.as_ref().map(|moment| {
         let how = prepared.scenario.crash.map_or("ends", Crash::words);
         format!("The program {how} before this change of the disk: {moment}.")

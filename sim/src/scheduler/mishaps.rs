@@ -14,8 +14,10 @@ use std::sync::Arc;
 /// What can go wrong, and what has.
 pub(super) struct Mishaps {
     scenario: Arc<Scenario>,
-    /// Task → how often it changed the disk.
-    changes: RefCell<BTreeMap<Arc<str>, u32>>,
+    /// How often the disk was changed.
+    changes: Cell<u64>,
+    /// Task → how often it changed the disk, where the program may end there.
+    changes_of: RefCell<BTreeMap<Arc<str>, u32>>,
     written_bytes: Cell<u64>,
     /// How often the database is still to be found busy.
     busy_times: Cell<u32>,
@@ -34,7 +36,8 @@ struct Crashed {
 impl Mishaps {
     pub(super) fn new(scenario: Arc<Scenario>) -> Self {
         Mishaps {
-            changes: RefCell::default(),
+            changes: Cell::new(0),
+            changes_of: RefCell::default(),
             written_bytes: Cell::new(0),
             busy_times: Cell::new(scenario.index.busy_times),
             crash: RefCell::default(),
@@ -50,7 +53,7 @@ impl Mishaps {
 
     /// How often the disk was changed.
     pub(super) fn changes(&self) -> u64 {
-        self.changes.borrow().values().map(|count| u64::from(*count)).sum()
+        self.changes.get()
     }
 
     pub(super) fn interrupted(&self) -> BoxFuture {
@@ -75,10 +78,18 @@ impl Scheduler {
         self.mishaps.crash.borrow().as_ref().is_some_and(|crashed| crashed.image.is_some())
     }
 
-    /// Ends the program, if this scenario and this schedule do so here.
-    fn maybe_crash(&self, at: Moment, nth: u64) {
-        let Mishaps { scenario, crash: crashed, interrupt, .. } = &self.mishaps;
+    /// Ends the program before the disk's `nth` change, if this scenario and this schedule do so here.
+    fn maybe_crash(&self, nth: u64) {
+        let Mishaps { scenario, crash: crashed, interrupt, changes_of, .. } = &self.mishaps;
         let Some(crash) = scenario.crash.filter(|_| crashed.borrow().is_none()) else { return };
+        let task = self.current_name();
+        let occurrence = {
+            let mut changes_of = changes_of.borrow_mut();
+            let count = changes_of.entry(task.clone()).or_default();
+            *count += 1;
+            *count
+        };
+        let at = Moment { task, point: CHANGE.into(), occurrence };
         if !self.strategy.borrow_mut().crash(&at, nth) {
             return;
         }
@@ -95,14 +106,9 @@ impl Scheduler {
 
 impl Watch for Scheduler {
     fn before_change(&self, bytes: u64) -> io::Result<()> {
-        let task = self.current_name();
-        let (occurrence, nth) = {
-            let mut changes = self.mishaps.changes.borrow_mut();
-            let count = changes.entry(task.clone()).or_default();
-            *count += 1;
-            (*count, changes.values().map(|count| u64::from(*count)).sum())
-        };
-        self.maybe_crash(Moment { task, point: CHANGE.into(), occurrence }, nth);
+        let nth = self.mishaps.changes.get() + 1;
+        self.mishaps.changes.set(nth);
+        self.maybe_crash(nth);
         let Mishaps { scenario, written_bytes: written, .. } = &self.mishaps;
         let faults = &scenario.disk;
         if faults.error_at_change == Some(nth) {

@@ -14,7 +14,7 @@ use self::names::{TaskNames, owned};
 use crate::disk::{ModelDisk, Watch};
 use crate::edit::Edit;
 use crate::scenario::{LeaderFault, Scenario};
-use crate::schedule::{Hold, Moment, REGISTRY, Schedule, Turn, label};
+use crate::schedule::{Hold, Moment, Preemption, REGISTRY, Schedule, shared_label};
 use crate::strategy::{Ready, Strategy, Trial};
 use crate::trace::{TraceLog, What};
 use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
@@ -30,17 +30,17 @@ use std::time::Duration;
 
 /// One run's tasks, disk and record.
 pub struct Scheduler {
-    tasks: RefCell<BTreeMap<usize, Task>>,
+    tasks: RefCell<Tasks>,
     ready: Arc<ReadyQueue>,
     current: RefCell<Option<Current>>,
-    next_id: Cell<usize>,
     next_unique: Cell<u64>,
     strategy: RefCell<Box<dyn Strategy>>,
     holds: RefCell<Vec<Hold>>,
     moments: RefCell<Vec<Moment>>,
-    turns: RefCell<Vec<Ready>>,
-    /// Whether some turn was not the default one.
-    reordered: Cell<bool>,
+    /// Who was polled, in order.
+    turns: RefCell<Vec<Arc<str>>>,
+    /// Who took a turn, and whose turn it would have been, where that is somebody else.
+    preemptions: RefCell<Vec<(Ready, Ready)>>,
     /// Path → how often it was asked for.
     requests: RefCell<BTreeMap<String, u32>>,
     names: TaskNames,
@@ -55,6 +55,20 @@ pub struct Scheduler {
     edit: RefCell<Option<Edit>>,
 }
 
+/// The tasks that have not ended, by number, in the order of their spawning. None is there while it is polled.
+#[derive(Default)]
+struct Tasks(Vec<Option<Box<Task>>>);
+
+impl Tasks {
+    fn get(&self, id: usize) -> Option<&Task> {
+        self.0[id].as_deref()
+    }
+
+    fn take_first(&mut self) -> Option<Box<Task>> {
+        self.0.iter_mut().find_map(Option::take)
+    }
+}
+
 struct Task {
     body: Pin<Box<dyn Future<Output = ()>>>,
     waker: Waker,
@@ -63,19 +77,16 @@ struct Task {
 
 /// Where a task stands.
 struct Place {
-    name: Arc<str>,
-    last_point: Option<Point>,
+    /// Its next turn; while it has a turn, the one after that.
+    next: Ready,
     /// How often it came to each point.
     visits: BTreeMap<Point, u32>,
-    /// How many turns it has had since it came to its last point.
-    turns: u32,
     waits_for: Option<String>,
 }
 
 impl Place {
-    fn next_turn(&self) -> Ready {
-        let occurrence = self.last_point.map_or(1, |point| self.visits[&point]);
-        Ready { task: self.name.clone(), point: self.last_point, occurrence, turn: self.turns + 1 }
+    fn new(number: usize, name: Arc<str>) -> Self {
+        Place { next: Ready::first(number, name), visits: BTreeMap::new(), waits_for: None }
     }
 }
 
@@ -148,14 +159,13 @@ impl Scheduler {
             tasks: RefCell::default(),
             ready: Arc::default(),
             current: RefCell::default(),
-            next_id: Cell::new(0),
             // No name of a temporary file comes again after a crash.
             next_unique: Cell::new(disk.uses() << 32),
             strategy: RefCell::new(strategy),
             holds: RefCell::default(),
             moments: RefCell::default(),
             turns: RefCell::default(),
-            reordered: Cell::new(false),
+            preemptions: RefCell::default(),
             requests: RefCell::default(),
             names: TaskNames::default(),
             faults,
@@ -188,19 +198,19 @@ impl Scheduler {
 
     /// The schedule so far, as it would be replayed.
     pub fn schedule(&self) -> Schedule {
-        let turn = |ready: &Ready| {
-            let (point, occurrence) = (label(ready.point).into(), ready.occurrence);
-            Turn { at: Moment { task: ready.task.clone(), point, occurrence }, turn: ready.turn }
-        };
-        let order = if self.reordered.get() { self.turns.borrow().iter().map(turn).collect() } else { Vec::new() };
-        Schedule { holds: self.holds.borrow().clone(), order, crash: self.mishaps.crashed_at() }
+        let preemption = |(goes, before): &(Ready, Ready)| Preemption { goes: goes.named(), before: before.named() };
+        Schedule {
+            holds: self.holds.borrow().clone(),
+            preemptions: self.preemptions.borrow().iter().map(preemption).collect(),
+            crash: self.mishaps.crashed_at(),
+        }
     }
 
     /// What strategies can learn from this run.
     pub fn trial(&self) -> Trial {
         let mut turns = BTreeMap::new();
-        for ready in self.turns.borrow().iter() {
-            *turns.entry(ready.task.clone()).or_default() += 1;
+        for task in self.turns.borrow().iter() {
+            *turns.entry(task.clone()).or_default() += 1;
         }
         Trial { turns, moments: self.moments.borrow().clone(), changes: self.mishaps.changes() }
     }
@@ -252,18 +262,18 @@ impl Scheduler {
     /// The tasks that have not ended, in the order of their spawning.
     pub fn unfinished(&self) -> Vec<Blocked> {
         let blocked = |task: &Task| Blocked {
-            task: task.place.name.to_string(),
-            last_point: task.place.last_point,
+            task: task.place.next.task.to_string(),
+            last_point: task.place.next.point,
             waits_for: task.place.waits_for.clone(),
         };
-        self.tasks.borrow().values().map(blocked).collect()
+        self.tasks.borrow().0.iter().flatten().map(|task| blocked(task)).collect()
     }
 
     /// Runs each install's main task and every task that it spawns, until they have ended. Call it from one madsim task.
     pub async fn run(self: &Rc<Self>, mains: Vec<Pin<Box<dyn Future<Output = ()>>>>) {
         let add = |(install, main)| self.add(owned(install, MAIN.to_owned()), main);
         let mains: Vec<_> = mains.into_iter().enumerate().map(add).collect();
-        let is_over = |tasks: &BTreeMap<_, _>| !mains.iter().any(|main| tasks.contains_key(main));
+        let is_over = |tasks: &Tasks| mains.iter().all(|main| tasks.get(*main).is_none());
         self.drive(|this| this.is_dead() || is_over(&this.tasks.borrow())).await;
     }
 
@@ -284,7 +294,7 @@ impl Scheduler {
     pub fn drop_tasks(&self) {
         loop {
             // Dropping a task may spawn or wake others: nothing may be borrowed meanwhile.
-            let Some((_, task)) = self.tasks.borrow_mut().pop_first() else { return };
+            let Some(task) = self.tasks.borrow_mut().take_first() else { return };
             drop(task);
         }
     }
@@ -307,7 +317,7 @@ impl Scheduler {
     fn choose(&self, cx: &Context<'_>) -> Option<usize> {
         let mut state = self.ready.state.lock().unwrap_or_else(PoisonError::into_inner);
         let tasks = self.tasks.borrow();
-        state.tasks.retain(|id| tasks.contains_key(id));
+        state.tasks.retain(|id| tasks.get(*id).is_some());
         let index = match state.tasks.len() {
             0 => {
                 state.scheduler = Some(cx.waker().clone());
@@ -315,28 +325,30 @@ impl Scheduler {
             }
             1 => 0,
             _ => {
-                let ready: Vec<_> = state.tasks.iter().map(|id| tasks[id].place.next_turn()).collect();
-                self.strategy.borrow_mut().pick(&ready)
+                let ready = state.tasks.iter().filter_map(|id| tasks.get(*id));
+                let ready: Vec<_> = ready.map(|task| &task.place.next).collect();
+                let index = self.strategy.borrow_mut().pick(&ready);
+                if index > 0 {
+                    self.preemptions.borrow_mut().push((ready[index].clone(), ready[0].clone()));
+                }
+                index
             }
         };
-        if index > 0 {
-            self.reordered.set(true);
-        }
         Some(state.tasks.remove(index))
     }
 
     fn poll_task(&self, id: usize) {
-        let mut task = self.tasks.borrow_mut().remove(&id).expect("a chosen task is there");
-        self.turns.borrow_mut().push(task.place.next_turn());
-        task.place.turns += 1;
+        let mut task = self.tasks.borrow_mut().0[id].take().expect("a chosen task is there");
+        task.place.next.turn += 1;
         task.place.waits_for = None;
-        let name = task.place.name.clone();
+        let name = task.place.next.task.clone();
+        self.turns.borrow_mut().push(name.clone());
         self.current.replace(Some(Current { place: task.place, cancelled: false }));
         let polled = task.body.as_mut().poll(&mut Context::from_waker(&task.waker));
         let current = self.current.borrow_mut().take().expect("only this function ends a turn");
         if polled.is_pending() && !current.cancelled {
-            let task = Task { body: task.body, waker: task.waker, place: current.place };
-            self.tasks.borrow_mut().insert(id, task);
+            task.place = current.place;
+            self.tasks.borrow_mut().0[id] = Some(task);
         } else {
             self.trace.add(&name, if polled.is_pending() { What::Cancelled } else { What::Ended });
             // Dropping a body tells facts too: they are this task's.
@@ -347,21 +359,19 @@ impl Scheduler {
     }
 
     fn add(&self, name: String, body: Pin<Box<dyn Future<Output = ()>>>) -> usize {
-        let id = self.next_id.get();
-        self.next_id.set(id + 1);
+        let id = self.tasks.borrow().0.len();
         // What an install's task spawns is that install's.
-        let install = self.current.borrow().as_ref().map_or(0, |current| install_of(&current.place.name));
+        let install = self.current.borrow().as_ref().map_or(0, |current| install_of(&current.place.next.task));
         let name: Arc<str> = self.names.distinct(owned(install, name)).into();
         let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
         self.trace.add(&name, What::Spawned);
-        let place = Place { name, last_point: None, visits: BTreeMap::new(), turns: 0, waits_for: None };
-        self.tasks.borrow_mut().insert(id, Task { body, waker, place });
+        self.tasks.borrow_mut().0.push(Some(Box::new(Task { body, waker, place: Place::new(id, name) })));
         self.ready.wake(id);
         id
     }
 
     fn current_name(&self) -> Arc<str> {
-        self.current.borrow().as_ref().map_or_else(|| "teardown".into(), |current| current.place.name.clone())
+        self.current.borrow().as_ref().map_or_else(|| "teardown".into(), |current| current.place.next.task.clone())
     }
 
     fn with_current(&self, change: impl FnOnce(&mut Current)) {
@@ -377,10 +387,10 @@ impl Scheduler {
             let visits = current.place.visits.entry(point).or_default();
             *visits += 1;
             occurrence = *visits;
-            current.place.last_point = Some(point);
-            current.place.turns = 0;
+            let next = &mut current.place.next;
+            (next.point, next.occurrence, next.turn) = (Some(point), occurrence, 1);
         });
-        let moment = Moment { task: self.current_name(), point: point.label().into(), occurrence };
+        let moment = Moment { task: self.current_name(), point: shared_label(point), occurrence };
         self.moments.borrow_mut().push(moment.clone());
         moment
     }
@@ -424,9 +434,9 @@ impl World for Scheduler {
     }
 
     fn abort(&self, TaskId(id): TaskId) {
-        let task = self.tasks.borrow_mut().remove(&id);
+        let task = self.tasks.borrow_mut().0[id].take();
         if let Some(task) = task {
-            self.trace.add(&task.place.name, What::Cancelled);
+            self.trace.add(&task.place.next.task, What::Cancelled);
             drop(task);
         }
     }

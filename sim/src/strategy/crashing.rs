@@ -20,7 +20,7 @@ impl Crashing {
 }
 
 impl Strategy for Crashing {
-    fn pick(&mut self, ready: &[Ready]) -> usize {
+    fn pick(&mut self, ready: &[&Ready]) -> usize {
         self.inner.pick(ready)
     }
 

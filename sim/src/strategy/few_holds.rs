@@ -27,7 +27,7 @@ impl FewHolds {
 }
 
 impl Strategy for FewHolds {
-    fn pick(&mut self, _ready: &[Ready]) -> usize {
+    fn pick(&mut self, _ready: &[&Ready]) -> usize {
         0
     }
 

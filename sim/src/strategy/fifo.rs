@@ -8,7 +8,7 @@ use crate::schedule::Moment;
 pub struct Fifo;
 
 impl Strategy for Fifo {
-    fn pick(&mut self, _ready: &[Ready]) -> usize {
+    fn pick(&mut self, _ready: &[&Ready]) -> usize {
         0
     }
 

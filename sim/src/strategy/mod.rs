@@ -1,5 +1,6 @@
 //! Strategies: how a schedule is chosen. One file each.
 
+mod by_number;
 mod chance;
 mod crashing;
 mod few_holds;
@@ -23,7 +24,7 @@ pub use random::Random;
 pub use replay::Replay;
 pub use urw::Urw;
 
-use crate::schedule::Moment;
+use crate::schedule::{Moment, Turn, label};
 use installer::rt::Point;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 /// Chooses a schedule, decision by decision.
 pub trait Strategy {
     /// Which of these goes on, as an index. They are in the order in which they became ready; there are at least two.
-    fn pick(&mut self, ready: &[Ready]) -> usize;
+    fn pick(&mut self, ready: &[&Ready]) -> usize;
 
     /// How long somebody waits who came to a moment, in milliseconds: none to go on, 0 to let all who are ready go first.
     fn hold(&mut self, moment: &Moment) -> Option<u64>;
@@ -53,6 +54,8 @@ pub trait Strategy {
 /// A task that could go on.
 #[derive(Debug, Clone)]
 pub struct Ready {
+    /// Its number, in the order of spawning.
+    pub number: usize,
     /// Its name.
     pub task: Arc<str>,
     /// Its last point.
@@ -61,6 +64,19 @@ pub struct Ready {
     pub occurrence: u32,
     /// Which turn since then, from 1.
     pub turn: u32,
+}
+
+impl Ready {
+    /// The first turn of a task.
+    pub fn first(number: usize, task: Arc<str>) -> Self {
+        Ready { number, task, point: None, occurrence: 1, turn: 1 }
+    }
+
+    /// Its next turn, by the names that records have.
+    pub fn named(&self) -> Turn {
+        let point = label(self.point).into();
+        Turn { at: Moment { task: self.task.clone(), point, occurrence: self.occurrence }, turn: self.turn }
+    }
 }
 
 /// What an undisturbed run of a scenario is like: some strategies plan with it.

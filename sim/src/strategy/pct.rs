@@ -5,6 +5,7 @@
 //! Probabilistic Guarantees of Finding Bugs" (Burckhardt, Kothari, Musuvathi, Nagarakatte; ASPLOS 2010). Falling behind also
 //! means waiting, because here the network and timers are opponents too.
 
+use super::by_number::ByNumber;
 use super::chance::Chance;
 use super::{Ready, Strategy, Trial};
 use crate::schedule::Moment;
@@ -20,6 +21,8 @@ pub struct Pct {
     visits: usize,
     /// Task → priority; the higher goes first.
     priorities: BTreeMap<Arc<str>, u64>,
+    /// The same for the tasks that were ready since one last fell behind.
+    known: ByNumber<u64>,
     /// The next priority below all others.
     lowest: u64,
 }
@@ -33,19 +36,19 @@ impl Pct {
         let mut chance = Chance::new(seed);
         let visits = trial.moments.len().max(1);
         let falls = (0..depth).map(|_| chance.below(visits)).collect();
-        Pct { chance, falls, visits: 0, priorities: BTreeMap::new(), lowest: FALLEN }
+        Pct { chance, falls, visits: 0, priorities: BTreeMap::new(), known: ByNumber::default(), lowest: FALLEN }
     }
 }
 
 impl Strategy for Pct {
-    fn pick(&mut self, ready: &[Ready]) -> usize {
-        let Pct { chance, priorities, .. } = self;
+    fn pick(&mut self, ready: &[&Ready]) -> usize {
+        let Pct { chance, priorities, known, .. } = self;
         for ready in ready {
-            if !priorities.contains_key(&ready.task) {
-                priorities.insert(ready.task.clone(), chance.number() | FALLEN);
-            }
+            known.get_or_insert_with(ready.number, || {
+                *priorities.entry(ready.task.clone()).or_insert_with(|| chance.number() | FALLEN)
+            });
         }
-        let highest = (0..ready.len()).max_by_key(|index| priorities[&ready[*index].task]);
+        let highest = (0..ready.len()).max_by_key(|index| *known.get(ready[*index].number));
         highest.expect("there are at least two")
     }
 
@@ -57,6 +60,7 @@ impl Strategy for Pct {
         }
         self.lowest -= 1;
         self.priorities.insert(moment.task.clone(), self.lowest);
+        self.known.clear();
         Some(self.chance.delay_ms())
     }
 
@@ -79,7 +83,7 @@ mod tests {
         let mut pct = Pct::new(3, 1, &trial);
         assert!(pct.hold(&moment).is_some_and(|delay_ms| delay_ms > 0));
         assert_eq!(pct.hold(&moment), Some(0));
-        let ready = ["a", "b"].map(|name| Ready { task: name.into(), point: None, occurrence: 1, turn: 1 });
-        assert_eq!(pct.pick(&ready), 1);
+        let [a, b] = [(0, "a"), (1, "b")].map(|(number, name)| Ready::first(number, name.into()));
+        assert_eq!(pct.pick(&[&a, &b]), 1);
     }
 }

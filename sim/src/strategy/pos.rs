@@ -4,11 +4,10 @@
 //! "Partial Order Aware Concurrency Sampling" (Yuan, Yang, Gu; CAV 2018); the re-drawing of racing events is left out, as
 //! turns here touch several things at once.
 
+use super::by_number::ByNumber;
 use super::chance::Chance;
 use super::{Ready, Strategy};
 use crate::schedule::Moment;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Of so many visits of a point, one waits; all others let the priorities decide who goes on.
 const ONE_WAITS_OF: usize = 6;
@@ -18,27 +17,25 @@ const ONE_WAITS_OF: usize = 6;
 pub struct Pos {
     chance: Chance,
     /// The priority of each task's next turn.
-    priorities: BTreeMap<Arc<str>, u64>,
+    priorities: ByNumber<u64>,
 }
 
 impl Pos {
     /// The schedule of this seed.
     pub fn new(seed: u64) -> Self {
-        Pos { chance: Chance::new(seed), priorities: BTreeMap::new() }
+        Pos { chance: Chance::new(seed), priorities: ByNumber::default() }
     }
 }
 
 impl Strategy for Pos {
-    fn pick(&mut self, ready: &[Ready]) -> usize {
+    fn pick(&mut self, ready: &[&Ready]) -> usize {
         let Pos { chance, priorities } = self;
         for ready in ready {
-            if !priorities.contains_key(&ready.task) {
-                priorities.insert(ready.task.clone(), chance.number());
-            }
+            priorities.get_or_insert_with(ready.number, || chance.number());
         }
-        let highest = (0..ready.len()).max_by_key(|index| priorities[&ready[*index].task]);
+        let highest = (0..ready.len()).max_by_key(|index| *priorities.get(ready[*index].number));
         let highest = highest.expect("there are at least two");
-        priorities.remove(&ready[highest].task);
+        priorities.remove(ready[highest].number);
         highest
     }
 
@@ -57,14 +54,13 @@ mod tests {
 
     #[test]
     fn a_turn_that_lost_keeps_its_priority() {
-        let ready = |names: &[&str]| -> Vec<Ready> {
-            names.iter().map(|name| Ready { task: (*name).into(), point: None, occurrence: 1, turn: 1 }).collect()
-        };
+        let [a, b, c] = [(0, "a"), (1, "b"), (2, "c")].map(|(number, name)| Ready::first(number, name.into()));
         let mut pos = Pos::new(7);
-        let winner = pos.pick(&ready(&["a", "b"]));
-        let loser = if winner == 0 { "b" } else { "a" };
-        let kept = pos.priorities[loser];
-        pos.pick(&ready(&[loser, "c"]));
-        assert!(pos.priorities.get(loser).is_none_or(|priority| *priority == kept));
+        let winner = pos.pick(&[&a, &b]);
+        let loser = if winner == 0 { &b } else { &a };
+        let kept = *pos.priorities.get(loser.number);
+        if pos.pick(&[loser, &c]) == 1 {
+            assert_eq!(*pos.priorities.get(loser.number), kept);
+        }
     }
 }

@@ -23,7 +23,7 @@ impl Random {
 }
 
 impl Strategy for Random {
-    fn pick(&mut self, ready: &[Ready]) -> usize {
+    fn pick(&mut self, ready: &[&Ready]) -> usize {
         self.0.below(ready.len())
     }
 

@@ -2,7 +2,7 @@
 //! it alone; what it mentions and the run never comes to is a misfit.
 
 use super::{Ready, Strategy};
-use crate::schedule::{Hold, Moment, Schedule, Turn, label};
+use crate::schedule::{Hold, Moment, Preemption, Schedule, Turn};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
@@ -10,8 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Replay {
     recorded: Schedule,
     holds: BTreeMap<Moment, u64>,
-    places: BTreeMap<Turn, usize>,
+    /// Whose turn it would be → who goes before.
+    preemptions: BTreeMap<Turn, Vec<Turn>>,
     held: BTreeSet<Moment>,
+    /// Who has gone out of turn.
+    gone: BTreeSet<Turn>,
     crashed: bool,
 }
 
@@ -19,23 +22,26 @@ impl Replay {
     /// Replays this schedule.
     pub fn new(schedule: Schedule) -> Self {
         let holds = schedule.holds.iter().map(|hold| (hold.at.clone(), hold.delay_ms)).collect();
-        let places = schedule.order.iter().cloned().enumerate().map(|(place, turn)| (turn, place)).collect();
-        Replay { recorded: schedule, holds, places, held: BTreeSet::new(), crashed: false }
-    }
-
-    fn place(&self, ready: &Ready) -> usize {
-        if self.places.is_empty() {
-            return 0;
+        let mut preemptions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for Preemption { goes, before } in schedule.preemptions.iter().cloned() {
+            preemptions.entry(before).or_default().push(goes);
         }
-        let at = Moment { task: ready.task.clone(), point: label(ready.point).into(), occurrence: ready.occurrence };
-        self.places.get(&Turn { at, turn: ready.turn }).copied().unwrap_or(usize::MAX)
+        Replay { recorded: schedule, holds, preemptions, held: BTreeSet::new(), gone: BTreeSet::new(), crashed: false }
     }
 }
 
 impl Strategy for Replay {
-    fn pick(&mut self, ready: &[Ready]) -> usize {
-        // The first of those in the lowest place.
-        (0..ready.len()).min_by_key(|index| self.place(&ready[*index])).expect("there are at least two")
+    fn pick(&mut self, ready: &[&Ready]) -> usize {
+        if self.preemptions.is_empty() {
+            return 0;
+        }
+        let Some(first) = self.preemptions.get(&ready[0].named()) else { return 0 };
+        let turns: Vec<_> = ready.iter().map(|ready| ready.named()).collect();
+        let goes = first.iter().find_map(|goes| turns.iter().position(|turn| turn == goes));
+        if let Some(index) = goes {
+            self.gone.insert(turns[index].clone());
+        }
+        goes.unwrap_or(0)
     }
 
     fn hold(&mut self, moment: &Moment) -> Option<u64> {
@@ -58,9 +64,11 @@ impl Strategy for Replay {
 
     fn misfit(&self) -> Option<String> {
         let missing = |hold: &&Hold| !self.held.contains(&hold.at);
+        let waits = |preemption: &&Preemption| !self.gone.contains(&preemption.goes);
         let crash = self.recorded.crash.as_ref().filter(|_| !self.crashed);
         let hold = self.recorded.holds.iter().find(missing).map(ToString::to_string);
-        hold.or_else(|| crash.map(|moment| format!("the end of the program, {moment}")))
+        let preemption = || self.recorded.preemptions.iter().find(waits).map(ToString::to_string);
+        hold.or_else(preemption).or_else(|| crash.map(|moment| format!("the end of the program, {moment}")))
     }
 }
 
@@ -85,12 +93,17 @@ mod tests {
     }
 
     #[test]
-    fn turns_come_in_their_order_and_strangers_last() {
-        let ready = |task: &str| Ready { task: task.into(), point: None, occurrence: 1, turn: 1 };
-        let turn =
-            |task: &str| Turn { at: Moment { task: task.into(), point: label(None).into(), occurrence: 1 }, turn: 1 };
-        let mut replay = Replay::new(Schedule { order: vec![turn("b"), turn("a")], ..Schedule::default() });
-        assert_eq!(replay.pick(&[ready("stranger"), ready("a"), ready("b")]), 2);
-        assert_eq!(replay.pick(&[ready("stranger"), ready("a")]), 1);
+    fn whoever_is_named_goes_before_another_and_nobody_else_does() {
+        let ready = |task: &str| Ready::first(0, task.into());
+        let [a, b, c, stranger] = ["a", "b", "c", "stranger"].map(ready);
+        let preemption = |goes, before| Preemption { goes: ready(goes).named(), before: ready(before).named() };
+        let preemptions = vec![preemption("b", "a"), preemption("c", "a")];
+        let mut replay = Replay::new(Schedule { preemptions, ..Schedule::default() });
+        assert_eq!(replay.pick(&[&stranger, &a, &b]), 0);
+        assert_eq!(replay.pick(&[&a, &c, &b]), 2);
+        assert_eq!(replay.misfit().as_deref(), Some("c at start goes before a at start"));
+        assert_eq!(replay.pick(&[&a, &c]), 1);
+        assert_eq!(replay.pick(&[&a, &stranger]), 0);
+        assert_eq!(replay.misfit(), None);
     }
 }

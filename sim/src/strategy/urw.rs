@@ -4,6 +4,7 @@
 //! turns that are left, estimated from a trial run, makes every interleaving about equally likely. After "Selectively
 //! Uniform Concurrency Testing" (Zhao, Wolff, Mathur, Roychoudhury; ASPLOS 2025).
 
+use super::by_number::ByNumber;
 use super::chance::Chance;
 use super::{Ready, Strategy, Trial};
 use crate::schedule::Moment;
@@ -17,30 +18,34 @@ const ONE_WAITS_OF: usize = 6;
 #[derive(Debug)]
 pub struct Urw {
     chance: Chance,
-    turns_left: BTreeMap<Arc<str>, u32>,
+    /// Task → how many turns it took in the trial run.
+    turns: BTreeMap<Arc<str>, u32>,
+    turns_left: ByNumber<u32>,
 }
 
 impl Urw {
     /// The schedule of this seed, for a scenario with this trial run.
     pub fn new(seed: u64, trial: &Trial) -> Self {
-        Urw { chance: Chance::new(seed), turns_left: trial.turns.clone() }
+        Urw { chance: Chance::new(seed), turns: trial.turns.clone(), turns_left: ByNumber::default() }
     }
 }
 
 impl Strategy for Urw {
-    fn pick(&mut self, ready: &[Ready]) -> usize {
-        let weight = |ready: &Ready| self.turns_left.get(&ready.task).copied().unwrap_or(0).max(1) as usize;
-        let mut ticket = self.chance.below(ready.iter().map(weight).sum());
-        let weight = |ready: &Ready| self.turns_left.get(&ready.task).copied().unwrap_or(0).max(1) as usize;
-        let picked = ready.iter().position(|ready| {
-            let won = ticket < weight(ready);
-            ticket = ticket.saturating_sub(weight(ready));
+    fn pick(&mut self, ready: &[&Ready]) -> usize {
+        let Urw { chance, turns, turns_left } = self;
+        let mut left = |ready: &Ready| {
+            *turns_left.get_or_insert_with(ready.number, || turns.get(&ready.task).copied().unwrap_or(0))
+        };
+        let weights: Vec<_> = ready.iter().map(|ready| left(ready).max(1) as usize).collect();
+        let mut ticket = chance.below(weights.iter().sum());
+        let picked = weights.iter().position(|weight| {
+            let won = ticket < *weight;
+            ticket = ticket.saturating_sub(*weight);
             won
         });
         let picked = picked.expect("a ticket is below the sum of the weights");
-        if let Some(left) = self.turns_left.get_mut(&ready[picked].task) {
-            *left = left.saturating_sub(1);
-        }
+        let left = turns_left.get_or_insert_with(ready[picked].number, || 0);
+        *left = left.saturating_sub(1);
         picked
     }
 
@@ -60,11 +65,10 @@ mod tests {
     #[test]
     fn who_has_more_to_do_is_picked_more_often() {
         let names: [Arc<str>; 2] = ["long".into(), "short".into()];
-        let ready: Vec<_> =
-            names.iter().map(|task| Ready { task: task.clone(), point: None, occurrence: 1, turn: 1 }).collect();
+        let [long, short] = [0, 1].map(|number| Ready::first(number, names[number].clone()));
         let turns = BTreeMap::from([(names[0].clone(), 90), (names[1].clone(), 10)]);
         let trial = Trial { turns, moments: Vec::new(), ..Trial::default() };
-        let first_picks = (0..1000).map(|seed| Urw::new(seed, &trial).pick(&ready));
+        let first_picks = (0..1000).map(|seed| Urw::new(seed, &trial).pick(&[&long, &short]));
         let long = first_picks.filter(|index| *index == 0).count();
         assert!((850..950).contains(&long), "{long}");
     }
