@@ -47,8 +47,8 @@ pub struct Life {
     pub trace: Vec<TraceEntry>,
 }
 
-/// Runs an install as the scheduler decides.
-pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
+/// Runs so many installs beside each other as the scheduler decides.
+pub async fn live(plan: &RunPlan, installs: usize, scheduler: &Rc<Scheduler>) -> Life {
     let entered = simulated::enter(scheduler.clone());
     let reporter = Arc::new(Recorder::default());
     let ended: Rc<RefCell<BTreeMap<usize, (Outcome, u64)>>> = Rc::default();
@@ -66,7 +66,6 @@ pub async fn live(plan: &RunPlan, scheduler: &Rc<Scheduler>) -> Life {
             ended.borrow_mut().insert(number, (outcome, crate::clock::now_us()));
         })
     };
-    let installs = plan.prepared.scenario.installs();
     let in_time = tokio::time::timeout(HUNG_AFTER, scheduler.run((0..installs).map(main).collect())).await.is_ok();
     let hung = || Outcome::Hung(scheduler.unfinished().into_iter().filter(|task| !is_connection(&task.task)).collect());
     let mut outcomes = (0..installs).map(|number| {

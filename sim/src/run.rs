@@ -11,7 +11,7 @@ use crate::prepare::Prepared;
 use crate::registry::{self, GetLog};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Crashed, Scheduler};
 use crate::strategy::{Fifo, Strategy, Trial};
 use crate::threads;
 use crate::trace;
@@ -145,22 +145,30 @@ unsafe impl<T> Send for OnThisThread<T> {}
 async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run {
     // The registry binds its port meanwhile.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let first = live(&plan, &scheduler).await;
+    let first = live(&plan, plan.prepared.scenario.installs(), &scheduler).await;
     let (schedule, misfit) = (scheduler.schedule(), scheduler.misfit());
     let trial = plan.prepares.then(|| scheduler.trial());
     let mut stale = Vec::new();
     let (life, disk, crash, gets_before, steps) = match scheduler.crashed() {
         None => (first, scheduler.model_disk().clone(), None, 0, scheduler.steps()),
-        Some((at, image)) => {
+        Some(Crashed { at, left }) => {
             let gets_before = gets.snapshot().len();
-            let disk = Rc::new(ModelDisk::new(&image));
+            let (disk, then) = match left {
+                // Others have gone on since then.
+                Some(left) if !scheduler.is_dead() => (scheduler.model_disk().image(), Some(left)),
+                Some(left) => (left, None),
+                None => (scheduler.model_disk().image(), None),
+            };
+            let disk = Rc::new(ModelDisk::new(&disk));
+            let then = then.map_or_else(|| disk.clone(), |left| Rc::new(ModelDisk::new(&left)));
             // In the store they go after a day, for another install may be writing them.
-            stale = store_temporaries(&disk);
-            let rows = committed_rows(&disk, &plan.prepared.published);
+            stale = store_temporaries(&then);
+            let rows = committed_rows(&then, &plan.prepared.published);
             let undisturbed = Arc::new(Scenario { crash: None, ..Scenario::clone(&plan.prepared.scenario) });
             let second = Scheduler::new(Box::new(Fifo), disk.clone(), undisturbed);
-            let mut life = live(&plan, &second).await;
+            let mut life = live(&plan, 1, &second).await;
             life.trace = first.trace.into_iter().chain(life.trace).collect();
+            life.beside = first.beside;
             (life, disk, Some(CrashSeen { at, rows }), gets_before, scheduler.steps() + second.steps())
         }
     };

@@ -17,16 +17,21 @@ impl Oracle for Ends {
     }
 
     fn check(&self, run: &Observation) -> Result<(), Violation> {
-        match &run.outcome {
-            Outcome::Installed(_) | Outcome::Failed(_) => Ok(()),
-            Outcome::Panicked(message) => Err(Violation::new(format!("the install panicked: {message}"))),
-            Outcome::Hung(blocked) => {
-                let waiting = blocked.iter().find(|task| task.waits_for.is_some());
-                let subject = waiting.and_then(|task| task.task.split_once(' ')).map(|(_, package)| package.to_owned());
-                let tasks: Vec<_> = blocked.iter().map(describe).collect();
-                let sentence = format!("the install hangs; blocked for ever: {}", tasks.join("; "));
-                Err(Violation { sentence, subject })
-            }
+        let beside = run.beside.iter().map(|beside| &beside.outcome);
+        [&run.outcome].into_iter().chain(beside).try_for_each(ended)
+    }
+}
+
+fn ended(outcome: &Outcome) -> Result<(), Violation> {
+    match outcome {
+        Outcome::Installed(_) | Outcome::Failed(_) => Ok(()),
+        Outcome::Panicked(message) => Err(Violation::new(format!("the install panicked: {message}"))),
+        Outcome::Hung(blocked) => {
+            let waiting = blocked.iter().find(|task| task.waits_for.is_some());
+            let subject = waiting.and_then(|task| task.task.split_once(' ')).map(|(_, package)| package.to_owned());
+            let tasks: Vec<_> = blocked.iter().map(describe).collect();
+            let sentence = format!("the install hangs; blocked for ever: {}", tasks.join("; "));
+            Err(Violation { sentence, subject })
         }
     }
 }

@@ -380,8 +380,8 @@ impl Scenario {
         if self.one_project && self.beside == 0 {
             return inconsistent("one project is for installs beside each other, and there are none".to_owned());
         }
-        if self.beside > 0 && self.crash.is_some() {
-            return inconsistent("an install that ends before its time has none beside it".to_owned());
+        if self.beside > 0 && self.crash.is_some_and(|crash| crash != Crash::Kill) {
+            return inconsistent("an install with others beside it can only be killed".to_owned());
         }
         for fault in self.leaders.values() {
             let point = fault.point();

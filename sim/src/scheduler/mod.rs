@@ -7,6 +7,7 @@
 mod mishaps;
 mod names;
 
+pub use self::mishaps::Crashed;
 pub use self::names::{MAIN, install_of, own_name};
 
 use self::mishaps::Mishaps;
@@ -66,6 +67,13 @@ impl Tasks {
 
     fn take_first(&mut self) -> Option<Box<Task>> {
         self.0.iter_mut().find_map(Option::take)
+    }
+
+    fn take_first_of(&mut self, install: usize) -> Option<Box<Task>> {
+        let own = |slot: &&mut Option<Box<Task>>| {
+            slot.as_ref().is_some_and(|task| install_of(&task.place.next.task) == install)
+        };
+        self.0.iter_mut().find(own).and_then(Option::take)
     }
 }
 
@@ -241,7 +249,7 @@ impl Scheduler {
     pub(crate) fn added_point(&self, task: &str, before: Point) {
         let at = Moment { task: task.into(), point: format!("added before {}", before.label()).into(), occurrence: 1 };
         let held = self.strategy.borrow_mut().hold(&at);
-        debug_assert!(held.is_none(), "a record cannot mention what was added after it");
+        assert!(held.is_none(), "a record cannot mention what was added after it");
     }
 
     /// A fact that recorded runs do not have.
@@ -307,6 +315,9 @@ impl Scheduler {
             }
             let Some(id) = self.choose(cx) else { return Poll::Pending };
             self.poll_task(id);
+            if self.first_is_gone() {
+                self.drop_first();
+            }
             cx.waker().wake_by_ref();
             Poll::Pending
         })
@@ -350,7 +361,7 @@ impl Scheduler {
             task.place = current.place;
             self.tasks.borrow_mut().0[id] = Some(task);
         } else {
-            self.trace.add(&name, if polled.is_pending() { What::Cancelled } else { What::Ended });
+            self.tell(&name, if polled.is_pending() { What::Cancelled } else { What::Ended });
             // Dropping a body tells facts too: they are this task's.
             self.current.replace(Some(current));
             drop(task.body);
@@ -364,10 +375,27 @@ impl Scheduler {
         let install = self.current.borrow().as_ref().map_or(0, |current| install_of(&current.place.next.task));
         let name: Arc<str> = self.names.distinct(owned(install, name)).into();
         let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
-        self.trace.add(&name, What::Spawned);
+        self.tell(&name, What::Spawned);
         self.tasks.borrow_mut().0.push(Some(Box::new(Task { body, waker, place: Place::new(id, name) })));
         self.ready.wake(id);
         id
+    }
+
+    /// Adds to the trace, unless it is a dead program's task that tells it.
+    fn tell(&self, task: &Arc<str>, what: What) {
+        if !self.first_is_gone() || install_of(task) != 0 {
+            self.trace.add(task, what);
+        }
+    }
+
+    /// Drops the tasks of the first install, which was killed.
+    fn drop_first(&self) {
+        loop {
+            let task = self.tasks.borrow_mut().take_first_of(0);
+            if task.is_none() {
+                return;
+            }
+        }
     }
 
     fn current_name(&self) -> Arc<str> {
@@ -436,7 +464,7 @@ impl World for Scheduler {
     fn abort(&self, TaskId(id): TaskId) {
         let task = self.tasks.borrow_mut().0[id].take();
         if let Some(task) = task {
-            self.trace.add(&task.place.next.task, What::Cancelled);
+            self.tell(&task.place.next.task, What::Cancelled);
             drop(task);
         }
     }
@@ -446,7 +474,7 @@ impl World for Scheduler {
         if let Some(edit) = &*self.edit.borrow() {
             edit.before(point, &name, self);
         }
-        self.trace.add(&name, What::At(point));
+        self.tell(&name, What::At(point));
         let at = self.arrive(point);
         match self.fault_at(&name, point) {
             Some(LeaderFault::PanicsAt(_) | LeaderFault::AlwaysPanicsAt(_)) => panic!("planted at {}", point.label()),
@@ -470,7 +498,7 @@ impl World for Scheduler {
         if let Event::Wait { key } | Event::WaitForOther { key } = &event {
             self.with_current(|current| current.place.waits_for = Some(key.clone()));
         }
-        self.trace.add(&self.current_name(), What::Told(event));
+        self.tell(&self.current_name(), What::Told(event));
     }
 
     fn disk(&self) -> &dyn Disk {
