@@ -6,7 +6,7 @@ use bytes::Bytes;
 use installer::config::{Credentials, Proxy, Settings};
 use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;
-use installer::registry::{Demand, FetchError, FetchErrorKind, Phase, RegistryClient, TarballFetch};
+use installer::registry::{Demand, Detail, FetchError, FetchErrorKind, Phase, RegistryClient, TarballFetch};
 use installer::reporter::{ProgressEvent, Reporter};
 use server::{Exchange, Server};
 use std::io::Write;
@@ -225,7 +225,7 @@ async fn never_more_requests_than_permits() {
             let client = client.clone();
             tokio::spawn(async move {
                 if number % 4 == 0 {
-                    return client.packument(&format!("package-{number}")).await.is_ok();
+                    return client.packument(&format!("package-{number}"), Detail::Abbreviated).await.is_ok();
                 }
                 let package = PackageId::new(format!("package-{number}"), "1.0.0");
                 tarball(&client, &package, &tarball_url(&client, &package), &Demand::prefetch()).await.is_ok()
@@ -260,9 +260,10 @@ async fn callers_share_one_packument() {
         exchange.ok(b"{}");
     });
     let client = bench.client();
-    let (first, second) = tokio::join!(client.packument("react"), client.packument("react"));
+    let (first, second) =
+        tokio::join!(client.packument("react", Detail::Abbreviated), client.packument("react", Detail::Abbreviated));
     assert_eq!((&*first.unwrap(), &*second.unwrap()), (&b"{}"[..], &b"{}"[..]));
-    assert_eq!(&*client.packument("react").await.unwrap(), b"{}");
+    assert_eq!(&*client.packument("react", Detail::Abbreviated).await.unwrap(), b"{}");
     assert_eq!(bench.server.requests().len(), 1);
     let request = &bench.server.requests()[0];
     assert!(request.header("accept").unwrap().starts_with("application/vnd.npm.install-v1+json"));
@@ -275,14 +276,14 @@ async fn a_caller_that_leaves_does_not_take_the_packument_along() {
         exchange.ok(b"{}");
     });
     let client = bench.client();
-    let impatient = tokio::time::timeout(Duration::from_millis(50), client.packument("react"));
-    let (impatient, patient) = tokio::join!(impatient, client.packument("react"));
+    let impatient = tokio::time::timeout(Duration::from_millis(50), client.packument("react", Detail::Abbreviated));
+    let (impatient, patient) = tokio::join!(impatient, client.packument("react", Detail::Abbreviated));
     assert!(impatient.is_err() && patient.is_ok());
     assert_eq!(bench.server.requests().len(), 1);
-    let alone = tokio::time::timeout(Duration::from_millis(50), client.packument("vue"));
+    let alone = tokio::time::timeout(Duration::from_millis(50), client.packument("vue", Detail::Abbreviated));
     assert!(alone.await.is_err());
     assert_eq!(client.permits_in_use(), 0, "nobody waits for it any more");
-    assert!(client.packument("vue").await.is_ok());
+    assert!(client.packument("vue", Detail::Abbreviated).await.is_ok());
 }
 
 #[tokio::test]
@@ -292,7 +293,10 @@ async fn a_compressed_packument_is_decoded() {
         encoder.write_all(b"{\"name\":\"@babel/core\"}").unwrap();
         exchange.ok_with(&[("Content-Encoding", "gzip")], &encoder.finish().unwrap());
     });
-    assert_eq!(&*bench.client().packument("@babel/core").await.unwrap(), b"{\"name\":\"@babel/core\"}");
+    assert_eq!(
+        &*bench.client().packument("@babel/core", Detail::Abbreviated).await.unwrap(),
+        b"{\"name\":\"@babel/core\"}"
+    );
     let request = &bench.server.requests()[0];
     assert_eq!((request.path.as_str(), request.header("accept-encoding").as_deref()), ("/@babel%2Fcore", Some("gzip")));
 }
@@ -303,15 +307,30 @@ async fn an_unchanged_packument_is_not_sent_again_and_works_offline() {
         Some("\"v1\"") => exchange.status("304 Not Modified", &[]),
         _ => exchange.ok_with(&[("ETag", "\"v1\"")], b"{\"v\":1}"),
     });
-    assert_eq!(&*bench.client().packument("react").await.unwrap(), b"{\"v\":1}");
-    assert_eq!(&*bench.client().packument("react").await.unwrap(), b"{\"v\":1}");
+    assert_eq!(&*bench.client().packument("react", Detail::Abbreviated).await.unwrap(), b"{\"v\":1}");
+    assert_eq!(&*bench.client().packument("react", Detail::Abbreviated).await.unwrap(), b"{\"v\":1}");
     assert_eq!(bench.server.requests()[1].header("if-none-match").as_deref(), Some("\"v1\""));
 
     bench.settings.network.offline = true;
     let client = bench.client();
-    assert_eq!(&*client.packument("react").await.unwrap(), b"{\"v\":1}");
-    assert!(matches!(client.packument("vue").await.unwrap_err().kind, FetchErrorKind::Offline));
+    assert_eq!(&*client.packument("react", Detail::Abbreviated).await.unwrap(), b"{\"v\":1}");
+    assert!(matches!(client.packument("vue", Detail::Abbreviated).await.unwrap_err().kind, FetchErrorKind::Offline));
     assert!(matches!(bench.tarball().await, Err(FetchErrorKind::Offline)));
+    assert_eq!(bench.server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn full_and_abbreviated_packuments_are_two_things() {
+    let mut bench = Bench::new(|exchange| {
+        let full = exchange.request.header("accept").as_deref() == Some("application/json");
+        exchange.ok(if full { b"{\"full\":1}" } else { b"{}" });
+    });
+    for offline in [false, true] {
+        bench.settings.network.offline = offline;
+        let client = bench.client();
+        assert_eq!(&*client.packument("react", Detail::Abbreviated).await.unwrap(), b"{}");
+        assert_eq!(&*client.packument("react", Detail::Full).await.unwrap(), b"{\"full\":1}");
+    }
     assert_eq!(bench.server.requests().len(), 2);
 }
 
@@ -320,7 +339,7 @@ async fn connections_are_used_again() {
     let bench = Bench::new(|exchange| exchange.ok(b"{}"));
     let client = bench.client();
     for name in ["a", "b", "c"] {
-        client.packument(name).await.unwrap();
+        client.packument(name, Detail::Abbreviated).await.unwrap();
     }
     assert_eq!((bench.server.requests().len(), bench.server.connections()), (3, 1));
 }

@@ -23,8 +23,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use url::Url;
 
-/// What resolution needs of a packument, and nothing else, where the registry knows how.
-const ABBREVIATED: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
+/// How much of a packument is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// What an install needs of most packages, where the registry knows how to leave the rest out.
+    Abbreviated,
+    /// Everything: C libraries and dates of publication are in no abbreviated document.
+    Full,
+}
+
+impl Detail {
+    fn accept(self) -> &'static str {
+        match self {
+            Detail::Abbreviated => "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*",
+            Detail::Full => "application/json",
+        }
+    }
+
+    /// The name under which the answer to this URL is cached.
+    fn cache_key(self, url: &Url) -> String {
+        match self {
+            Detail::Abbreviated => url.to_string(),
+            Detail::Full => format!("{url}#full"),
+        }
+    }
+}
 
 /// What encodeURIComponent leaves alone.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'!').remove(b'~');
@@ -44,7 +67,7 @@ struct Inner {
     offline: bool,
     prefers_offline: AtomicBool,
     reporter: Arc<dyn Reporter>,
-    packuments: Mutex<BTreeMap<String, PackumentSlot>>,
+    packuments: Mutex<BTreeMap<(String, Detail), PackumentSlot>>,
 }
 
 type PackumentResult = Result<Bytes, Arc<FetchError>>;
@@ -98,21 +121,21 @@ impl RegistryClient {
         self.shared.permits.limit()
     }
 
-    /// The packument of a package, as JSON: abbreviated where the registry can.
+    /// The packument of a package, as JSON. A registry that knows no abbreviated ones sends the full one.
     ///
-    /// One fetch per name and client: callers share it and its result, also when it fails. It ends when the last caller
-    /// goes away, and starts anew with the next.
+    /// One fetch per name, detail and client: callers share it and its result, also when it fails. It ends when the last
+    /// caller goes away, and starts anew with the next.
     ///
     /// # Errors
     /// [`FetchError`] once the retries are used up, at once when it is permanent.
-    pub async fn packument(&self, name: &str) -> PackumentResult {
-        let fetch = match self.packument_slot(name) {
+    pub async fn packument(&self, name: &str, detail: Detail) -> PackumentResult {
+        let fetch = match self.packument_slot(name, detail) {
             Ok(fetch) => fetch,
             Err(done) => return done,
         };
         // `fetch` outlives the answer's way into the slot: nobody finds the slot empty in between.
         let result = fetch.clone().await;
-        self.shared.packuments().insert(name.to_owned(), PackumentSlot::Done(result.clone()));
+        self.shared.packuments().insert((name.to_owned(), detail), PackumentSlot::Done(result.clone()));
         result
     }
 
@@ -147,9 +170,10 @@ impl RegistryClient {
     }
 
     /// The fetch to wait for, or what it came to.
-    fn packument_slot(&self, name: &str) -> Result<Shared<PackumentFuture>, PackumentResult> {
+    fn packument_slot(&self, name: &str, detail: Detail) -> Result<Shared<PackumentFuture>, PackumentResult> {
         let mut packuments = self.shared.packuments();
-        let in_flight = match packuments.get(name) {
+        let key = (name.to_owned(), detail);
+        let in_flight = match packuments.get(&key) {
             Some(PackumentSlot::Done(result)) => return Err(result.clone()),
             Some(PackumentSlot::InFlight(fetch)) => fetch.upgrade(),
             None => None,
@@ -157,10 +181,10 @@ impl RegistryClient {
         Ok(in_flight.unwrap_or_else(|| {
             let (shared, fetched) = (self.shared.clone(), name.to_owned());
             let fetch: PackumentFuture =
-                Box::pin(async move { shared.fetch_packument(&fetched).await.map_err(Arc::new) });
+                Box::pin(async move { shared.fetch_packument(&fetched, detail).await.map_err(Arc::new) });
             let fetch = fetch.shared();
             let weak = fetch.downgrade().expect("a fetch that was never polled is not done");
-            packuments.insert(name.to_owned(), PackumentSlot::InFlight(weak));
+            packuments.insert(key, PackumentSlot::InFlight(weak));
             fetch
         }))
     }
@@ -212,14 +236,15 @@ impl TarballFetch {
 }
 
 impl Inner {
-    fn packuments(&self) -> MutexGuard<'_, BTreeMap<String, PackumentSlot>> {
+    fn packuments(&self) -> MutexGuard<'_, BTreeMap<(String, Detail), PackumentSlot>> {
         self.packuments.lock().expect("nothing panics while it holds this lock")
     }
 
-    async fn fetch_packument(self: Arc<Self>, name: &str) -> Result<Bytes, FetchError> {
+    async fn fetch_packument(self: Arc<Self>, name: &str, detail: Detail) -> Result<Bytes, FetchError> {
         let registry = self.registries.registry_for(name);
         let url = packument_url(registry, name).map_err(|kind| FetchError::new(registry.as_str(), 0, kind))?;
-        let cached = self.cache.read(url.as_str()).await;
+        let cache_key = detail.cache_key(&url);
+        let cached = self.cache.read(&cache_key).await;
         if self.offline {
             let missing = || FetchError::new(url.as_str(), 0, FetchErrorKind::Offline);
             return cached.map(|cached| cached.body).ok_or_else(missing);
@@ -228,10 +253,10 @@ impl Inner {
             return Ok(cached.body.clone());
         }
         let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
-        let question = Question { url: url.clone(), accept: ABBREVIATED, gzip: true, if_none_match: etag };
+        let question = Question { url: url.clone(), accept: detail.accept(), gzip: true, if_none_match: etag };
         let mut attempts = Attempts::new(self.clone(), url.as_str());
         loop {
-            match self.ask_for_packument(&question, cached.as_ref()).await {
+            match self.ask_for_packument(&question, &cache_key, cached.as_ref()).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => attempts.failed(failure).await?,
             }
@@ -242,6 +267,7 @@ impl Inner {
     async fn ask_for_packument(
         &self,
         question: &Question,
+        cache_key: &str,
         cached: Option<&CachedPackument>,
     ) -> Result<Bytes, FetchErrorKind> {
         let permit = self.permits.acquire(Purpose::Metadata).await;
@@ -258,7 +284,7 @@ impl Inner {
             None => body,
         };
         let packument = CachedPackument { etag, body: body.clone() };
-        if let Err(error) = self.cache.write(question.url.as_str(), packument).await {
+        if let Err(error) = self.cache.write(cache_key, packument).await {
             self.reporter.report(&ProgressEvent::Warning {
                 code: "PACKUMENT_NOT_CACHED",
                 message: format!("the packument of {} is not cached: {error}", question.url),

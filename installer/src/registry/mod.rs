@@ -15,7 +15,7 @@ mod tls;
 mod transport;
 mod tunnel;
 
-pub use client::{RegistryClient, TarballFetch};
+pub use client::{Detail, RegistryClient, TarballFetch};
 pub use connector::ConnectError;
 pub use demand::Demand;
 pub use error::{Cause, FetchError, FetchErrorKind, Phase};

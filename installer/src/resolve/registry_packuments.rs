@@ -1,7 +1,7 @@
 //! The registry client as resolution asks it.
 
 use super::{PackumentError, Packuments};
-use crate::registry::{FetchErrorKind, RegistryClient};
+use crate::registry::{Detail, FetchErrorKind, RegistryClient};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ impl RegistryPackuments {
 #[async_trait(?Send)]
 impl Packuments for RegistryPackuments {
     async fn packument(&self, name: &str) -> Result<Bytes, PackumentError> {
-        self.registry.packument(name).await.map_err(|error| match error.kind {
+        self.registry.packument(name, Detail::Abbreviated).await.map_err(|error| match error.kind {
             FetchErrorKind::NotFound => PackumentError::NotFound,
             _ => PackumentError::Failed(error),
         })
