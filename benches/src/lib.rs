@@ -1,1 +1,11 @@
-//! Benches of the installer's public API; `README.md` beside this crate says how to run and read them.
+//! What the benches and comparisons share; `README.md` beside this crate says how to run and read them.
+//!
+//! [`recording`] keeps what a registry answered, [`replay`] answers it again on loopback. [`compat`] holds lockstep against
+//! pnpm.
+
+pub mod compat;
+pub mod lockstep;
+pub mod program;
+pub mod project;
+pub mod recording;
+pub mod replay;
