@@ -1,10 +1,12 @@
-import { shallow, configure } from "enzyme";
-import Adapter from "enzyme-adapter-react-16";
 import React from "react";
+import { render } from "react-dom";
+import { act } from "react-dom/test-utils";
 import App from "./app";
 
-configure({ adapter: new Adapter() });
-
 test("says hello", () => {
-  expect(shallow(<App />).text()).toBe("hello");
+  const root = document.createElement("div");
+  act(() => {
+    render(<App />, root);
+  });
+  expect(root.textContent).toBe("hello");
 });

@@ -1,0 +1,135 @@
+//! How long lockstep and its peers take: `cargo run --release -p benches --bin compare`.
+
+use benches::program;
+use benches::project::Project;
+use benches::recording::{Recording, Upstream};
+use benches::replay::{Link, ReplayRegistry};
+use benches::speed::limits::Costs;
+use benches::speed::{Bench, Case, Comparison, Kind, Peer, markdown, svg};
+use clap::Parser;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Time installs of recorded projects with lockstep and with every other installer that is there
+///
+/// The registry's answers are recorded once and replayed from memory. Every install is checked for what it left behind;
+/// requests are counted.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Names of directories in benches/projects, or paths
+    #[arg(default_values = ["express-api", "vite-react", "webpack-babel"])]
+    projects: Vec<String>,
+    /// How often each program installs in each case
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    rounds: usize,
+    /// How long every answer of the registry takes, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// What goes over the line to the registry [default: no limit]
+    #[arg(long, value_name = "MBIT/S")]
+    bandwidth: Option<u64>,
+    /// A program that takes part: pnpm, bun or npm, and its executable [default: those on PATH]
+    #[arg(long = "peer", value_name = "KIND=FILE")]
+    peers: Vec<String>,
+    /// Let no program take part that is not named with --peer
+    #[arg(long)]
+    only_named: bool,
+    /// Where to install: what it is called, and a directory there
+    #[arg(long = "disk", value_name = "NAME=DIR", default_values = ["tmpfs=/dev/shm/lockstep-compare", "disk=target/compare"])]
+    disks: Vec<String>,
+    /// lockstep's executable [default: built from these sources]
+    #[arg(long, value_name = "FILE")]
+    lockstep: Option<PathBuf>,
+    /// Where answers of the registry are kept
+    #[arg(long, value_name = "DIR", default_value = "target/recordings")]
+    recordings: PathBuf,
+    /// Write all runs there, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draw there, a file for each table
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(args: &Args) -> io::Result<()> {
+    let peers = peers(args)?;
+    let link = Link { latency_ms: args.latency, mbit_per_s: args.bandwidth };
+    let mut comparisons = Vec::new();
+    for project in &args.projects {
+        let project = Project::find(project)?;
+        for disk in &args.disks {
+            let (name, dir) = pair(disk)?;
+            eprintln!("{}, {name}…", project.name);
+            let comparison = compare(args, &project, &peers, link, name, Path::new(dir))?;
+            println!("{}", markdown(&comparison));
+            comparisons.push(comparison);
+        }
+    }
+    if let Some(path) = &args.json {
+        std::fs::write(path, serde_json::to_vec_pretty(&comparisons)?)?;
+    }
+    if let Some(dir) = &args.svg {
+        std::fs::create_dir_all(dir)?;
+        for comparison in &comparisons {
+            std::fs::write(dir.join(format!("{}-{}.svg", comparison.project, comparison.disk)), svg(comparison))?;
+        }
+    }
+    Ok(())
+}
+
+/// lockstep with and without coordination, then everyone else.
+fn peers(args: &Args) -> io::Result<Vec<Peer>> {
+    let lockstep = benches::lockstep::executable(args.lockstep.as_deref())?;
+    let mut peers = vec![Peer::new(Kind::Lockstep, lockstep.clone()), Peer::new(Kind::LockstepUncoordinated, lockstep)];
+    let mut named = Vec::new();
+    for peer in &args.peers {
+        let (kind, path) = pair(peer)?;
+        named.push((kind.to_owned(), PathBuf::from(path).canonicalize()?));
+    }
+    for (name, kind) in [("pnpm", Kind::Pnpm), ("bun", Kind::Bun), ("npm", Kind::Npm)] {
+        let by_name = named.iter().find(|(named, _)| named == name).map(|(_, path)| path.clone());
+        let found = by_name.or_else(|| if args.only_named { None } else { program::find(name) });
+        if let Some(executable) = found {
+            peers.push(Peer::new(kind, executable).with_version()?);
+        }
+    }
+    let known = ["pnpm", "bun", "npm"];
+    match named.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        Some((name, _)) => Err(io::Error::other(format!("there is no peer {name}: it is pnpm, bun or npm"))),
+        None => Ok(peers),
+    }
+}
+
+fn compare(
+    args: &Args,
+    project: &Project,
+    peers: &[Peer],
+    link: Link,
+    disk: &str,
+    work_dir: &Path,
+) -> io::Result<Comparison> {
+    std::fs::create_dir_all(&args.recordings)?;
+    std::fs::create_dir_all(work_dir)?;
+    let work_dir = tempfile::tempdir_in(work_dir.canonicalize()?)?;
+    let upstream = Upstream::configured(&args.recordings.canonicalize()?, None)?;
+    let registry = ReplayRegistry::start(Recording::open(&args.recordings, Some(upstream)), link)?;
+    let bench = Bench { project, peers, registry: &registry, work: work_dir.path().to_owned(), rounds: args.rounds };
+    let (series, work) = bench.run(&Case::ALL)?;
+    let costs = Costs::measure(work_dir.path(), &work)?;
+    Ok(Comparison { project: project.name.clone(), disk: disk.to_owned(), link, work, costs, series })
+}
+
+fn pair(text: &str) -> io::Result<(&str, &str)> {
+    text.split_once('=').ok_or_else(|| io::Error::other(format!("{text} is not of the form NAME=VALUE")))
+}

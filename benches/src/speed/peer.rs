@@ -1,0 +1,135 @@
+//! The installers that are compared: how each is told the same thing.
+
+use crate::program;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Which installer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// lockstep as it is.
+    Lockstep,
+    /// lockstep as pnpm was before pnpm#12241 was fixed.
+    LockstepUncoordinated,
+    /// pnpm 12.
+    Pnpm,
+    /// bun.
+    Bun,
+    /// npm.
+    Npm,
+}
+
+/// An installer that takes part.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its name in tables.
+    pub name: String,
+    /// Which one it is.
+    pub kind: Kind,
+    /// Its executable.
+    pub executable: PathBuf,
+}
+
+/// The directories of one installer.
+pub(super) struct Place {
+    root: PathBuf,
+    pub project: PathBuf,
+    pub store: PathBuf,
+    pub home: PathBuf,
+    saved: PathBuf,
+}
+
+impl Peer {
+    /// An installer at a path of its own.
+    pub fn new(kind: Kind, executable: PathBuf) -> Peer {
+        let name = match kind {
+            Kind::Lockstep => "lockstep",
+            Kind::LockstepUncoordinated => "lockstep, coordination none",
+            Kind::Pnpm => "pnpm",
+            Kind::Bun => "bun",
+            Kind::Npm => "npm",
+        };
+        Peer { name: name.to_owned(), kind, executable }
+    }
+
+    /// Adds its version to its name, as it tells it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn with_version(mut self) -> io::Result<Peer> {
+        let dir = std::env::temp_dir();
+        let ran = program::run(program::isolated(&self.executable, &dir, &dir).arg("--version"))?;
+        let version = ran.output.split_whitespace().rfind(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        self.name = format!("{} {}", self.name, version.unwrap_or("of unknown version"));
+        Ok(self)
+    }
+
+    pub(super) fn command(&self, place: &Place, registry: &str, frozen: bool) -> Command {
+        let mut command = program::isolated(&self.executable, &place.project, &place.home);
+        match self.kind {
+            Kind::Lockstep | Kind::LockstepUncoordinated => {
+                command.args(["install", "--ignore-scripts", "--reporter", "silent", "--registry", registry]);
+                command.arg("--store-dir").arg(&place.store);
+                command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
+                if self.kind == Kind::LockstepUncoordinated {
+                    command.args(["--coordination", "none"]);
+                }
+            }
+            Kind::Pnpm => {
+                command.args(["install", "--ignore-scripts", "--reporter", "silent", "--registry", registry]);
+                command.arg("--store-dir").arg(&place.store);
+                command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
+            }
+            Kind::Bun => {
+                command.args(["install", "--ignore-scripts", "--silent", "--registry", registry]);
+                command.env("BUN_INSTALL_CACHE_DIR", &place.store).env("NPM_CONFIG_REGISTRY", registry);
+                if frozen {
+                    command.arg("--frozen-lockfile");
+                }
+            }
+            Kind::Npm => {
+                command.arg(if frozen { "ci" } else { "install" });
+                command.args(["--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--registry", registry]);
+                command.arg("--cache").arg(&place.store);
+            }
+        }
+        command
+    }
+
+    fn lockfile(&self) -> &'static str {
+        match self.kind {
+            Kind::Lockstep | Kind::LockstepUncoordinated | Kind::Pnpm => "pnpm-lock.yaml",
+            Kind::Bun => "bun.lock",
+            Kind::Npm => "package-lock.json",
+        }
+    }
+}
+
+impl Place {
+    pub fn new(work: &Path, peer: &Peer) -> Place {
+        let root = work.join(peer.name.replace([' ', ','], "-"));
+        let saved = work.join(format!("{}.lock", peer.name.replace([' ', ','], "-")));
+        Place { project: root.join("project"), store: root.join("store"), home: root.join("home"), root, saved }
+    }
+
+    /// Leaves nothing behind: no project, no store, no cache.
+    pub fn clear(&self) -> io::Result<()> {
+        if self.root.exists() {
+            std::fs::remove_dir_all(&self.root)?;
+        }
+        std::fs::create_dir_all(&self.home)
+    }
+
+    pub fn is_installed(&self, peer: &Peer) -> bool {
+        self.project.join("node_modules").is_dir() && self.project.join(peer.lockfile()).is_file()
+    }
+
+    pub fn save_lockfile(&self, peer: &Peer) -> io::Result<()> {
+        std::fs::copy(self.project.join(peer.lockfile()), &self.saved).map(drop)
+    }
+
+    pub fn restore_lockfile(&self, peer: &Peer) -> io::Result<()> {
+        std::fs::copy(&self.saved, self.project.join(peer.lockfile())).map(drop)
+    }
+}

@@ -1,0 +1,88 @@
+//! What an install left under node_modules, in whatever layout.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+/// Every `name@version` whose own directory, not a link to it, is below node_modules.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn packages(project: &Path) -> io::Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    modules(&project.join("node_modules"), &mut found)?;
+    Ok(found)
+}
+
+fn modules(dir: &Path, found: &mut BTreeSet<String>) -> io::Result<()> {
+    let Some(entries) = directories(dir)? else { return Ok(()) };
+    for (name, path) in entries {
+        match name.as_str() {
+            ".bin" | ".cache" => {}
+            // pnpm's virtual store: a directory for each variant, with a node_modules of its own.
+            ".pnpm" => {
+                for (_, variant) in directories(&path)?.unwrap_or_default() {
+                    modules(&variant.join("node_modules"), found)?;
+                }
+            }
+            scope if scope.starts_with('@') => {
+                for (_, package) in directories(&path)?.unwrap_or_default() {
+                    one(&package, found)?;
+                }
+            }
+            _ => one(&path, found)?,
+        }
+    }
+    Ok(())
+}
+
+fn one(package: &Path, found: &mut BTreeSet<String>) -> io::Result<()> {
+    if let Ok(manifest) = std::fs::read(package.join("package.json")) {
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap_or_default();
+        if let (Some(name), Some(version)) = (manifest["name"].as_str(), manifest["version"].as_str()) {
+            found.insert(format!("{name}@{version}"));
+        }
+    }
+    modules(&package.join("node_modules"), found)
+}
+
+/// The directories in `dir` that are no links; `None` when there is no such directory.
+fn directories(dir: &Path) -> io::Result<Option<Vec<(String, std::path::PathBuf)>>> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+        }
+    }
+    Ok(Some(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_layouts_are_counted_and_links_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let package = |path: &str, name: &str| {
+            let path = dir.path().join("node_modules").join(path);
+            std::fs::create_dir_all(&path).unwrap();
+            std::fs::write(path.join("package.json"), format!(r#"{{"name":"{name}","version":"1.0.0"}}"#)).unwrap();
+        };
+        package(".pnpm/a@1.0.0/node_modules/a", "a");
+        package(".pnpm/@s+b@1.0.0/node_modules/@s/b", "@s/b");
+        package("c", "c");
+        package("c/node_modules/d", "d");
+        std::os::unix::fs::symlink("c", dir.path().join("node_modules/e")).unwrap();
+        let found = packages(dir.path()).unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), ["@s/b@1.0.0", "a@1.0.0", "c@1.0.0", "d@1.0.0"]);
+    }
+}
