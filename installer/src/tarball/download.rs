@@ -143,8 +143,9 @@ impl TarballRequest {
     }
 
     async fn find_or_download(&self, demand: Demand) -> Result<Fetched, TarballErrorCause> {
-        let may_be_stale = self.origin != Origin::Registry && self.integrity.is_none();
-        if !may_be_stale && let Some(row) = self.find().await? {
+        if !self.may_be_stale()
+            && let Some(row) = self.find().await?
+        {
             return Ok(self.found(row));
         }
         if let Origin::File(path) = &self.origin {
@@ -194,6 +195,11 @@ impl TarballRequest {
         }
     }
 
+    /// Whether what the store has under this name may be other bytes than those that are there now.
+    fn may_be_stale(&self) -> bool {
+        self.origin != Origin::Registry && self.integrity.is_none()
+    }
+
     /// Whose turn it is to download this tarball, of all installs on this store; whoever had it last may have left it there.
     async fn claim(&self, agreeing: bool) -> Result<Turn, TarballErrorCause> {
         if !agreeing {
@@ -206,6 +212,7 @@ impl TarballRequest {
             match beside.claim(&key) {
                 Claim::Theirs => Ok(Turn::Wait),
                 Claim::Ours(None) => Ok(Turn::Download(None)),
+                Claim::Ours(lock) if request.may_be_stale() => Ok(Turn::Download(lock)),
                 Claim::Ours(lock) => {
                     let row = request.downloader.committed_row(&key, &request.package)?;
                     Ok(row.map_or(Turn::Download(lock), Turn::Found))
