@@ -6,27 +6,31 @@
 
 mod mishaps;
 mod names;
+mod tasks;
+mod world;
 
 pub use self::mishaps::Crashed;
 pub use self::names::{MAIN, install_of, own_name};
+pub use self::tasks::Blocked;
 
 use self::mishaps::Mishaps;
 use self::names::{TaskNames, owned};
+use self::tasks::{Current, Place, ReadyQueue, Task, TaskWaker, Tasks};
+use self::world::YieldOnce;
 use crate::disk::{ModelDisk, Watch};
 use crate::edit::Edit;
 use crate::scenario::{LeaderFault, Scenario};
 use crate::schedule::{Hold, Moment, Preemption, REGISTRY, Schedule, shared_label};
 use crate::strategy::{Ready, Strategy, Trial};
 use crate::trace::{TraceLog, What};
-use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
 use installer::rt::{Event, Point};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// One run's tasks, disk and record.
@@ -54,107 +58,6 @@ pub struct Scheduler {
     trace: TraceLog,
     steps: Cell<u64>,
     edit: RefCell<Option<Edit>>,
-}
-
-/// The tasks that have not ended, by number, in the order of their spawning. None is there while it is polled.
-#[derive(Default)]
-struct Tasks(Vec<Option<Box<Task>>>);
-
-impl Tasks {
-    fn get(&self, id: usize) -> Option<&Task> {
-        self.0[id].as_deref()
-    }
-
-    fn take_first(&mut self) -> Option<Box<Task>> {
-        self.0.iter_mut().find_map(Option::take)
-    }
-
-    fn take_first_of(&mut self, install: usize) -> Option<Box<Task>> {
-        let own = |slot: &&mut Option<Box<Task>>| {
-            slot.as_ref().is_some_and(|task| install_of(&task.place.next.task) == install)
-        };
-        self.0.iter_mut().find(own).and_then(Option::take)
-    }
-}
-
-struct Task {
-    body: Pin<Box<dyn Future<Output = ()>>>,
-    waker: Waker,
-    place: Place,
-}
-
-/// Where a task stands.
-struct Place {
-    /// Its next turn; while it has a turn, the one after that.
-    next: Ready,
-    /// How often it came to each point.
-    visits: BTreeMap<Point, u32>,
-    waits_for: Option<String>,
-}
-
-impl Place {
-    fn new(number: usize, name: Arc<str>) -> Self {
-        Place { next: Ready::first(number, name), visits: BTreeMap::new(), waits_for: None }
-    }
-}
-
-/// The task that is being polled.
-struct Current {
-    place: Place,
-    /// Its scenario cancels it at the point that it came to.
-    cancelled: bool,
-}
-
-/// A task that cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
-    /// Its name.
-    pub task: String,
-    /// The last point that it came to.
-    pub last_point: Option<Point>,
-    /// The download that it waits for.
-    pub waits_for: Option<String>,
-}
-
-#[derive(Default)]
-struct ReadyQueue {
-    state: Mutex<ReadyState>,
-}
-
-#[derive(Default)]
-struct ReadyState {
-    /// In the order in which they became ready.
-    tasks: Vec<usize>,
-    /// Wakes the scheduler itself.
-    scheduler: Option<Waker>,
-}
-
-struct TaskWaker {
-    id: usize,
-    ready: Arc<ReadyQueue>,
-}
-
-impl ReadyQueue {
-    fn wake(&self, id: usize) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.tasks.contains(&id) {
-            state.tasks.push(id);
-        }
-        if let Some(waker) = state.scheduler.take() {
-            drop(state);
-            waker.wake();
-        }
-    }
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.ready.wake(self.id);
-    }
 }
 
 impl Scheduler {
@@ -421,101 +324,5 @@ impl Scheduler {
         let moment = Moment { task: self.current_name(), point: shared_label(point), occurrence };
         self.moments.borrow_mut().push(moment.clone());
         moment
-    }
-
-    /// The fault that strikes the running task at this point, if any.
-    fn fault_at(&self, task: &str, point: Point) -> Option<LeaderFault> {
-        let mut faults = self.faults.borrow_mut();
-        let first = task.split('#').next().unwrap_or(task);
-        if let Some(fault @ LeaderFault::AlwaysPanicsAt(at)) = faults.get(first) {
-            return (at == point.label()).then(|| fault.clone());
-        }
-        let strikes = faults.get(task).is_some_and(|fault| fault.point() == point.label());
-        if strikes { faults.remove(task) } else { None }
-    }
-
-    /// Whether the running task gets no turn after this one: a prefetch that has just asked for its tarball.
-    fn is_unpolled(&self, task: &str, point: Point) -> bool {
-        point != Point::PrefetchStart && self.unpolled.contains(task)
-    }
-}
-
-/// Ready at the second poll.
-struct YieldOnce(bool);
-
-impl Future for YieldOnce {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
-            return Poll::Ready(());
-        }
-        self.0 = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl World for Scheduler {
-    fn spawn(&self, name: String, body: BoxFuture) -> TaskId {
-        TaskId(self.add(name, body))
-    }
-
-    fn abort(&self, TaskId(id): TaskId) {
-        let task = self.tasks.borrow_mut().0[id].take();
-        if let Some(task) = task {
-            self.tell(&task.place.next.task, What::Cancelled);
-            drop(task);
-        }
-    }
-
-    fn point(&self, point: Point) -> BoxFuture {
-        let name = self.current_name();
-        if let Some(edit) = &*self.edit.borrow() {
-            edit.before(point, &name, self);
-        }
-        self.tell(&name, What::At(point));
-        let at = self.arrive(point);
-        match self.fault_at(&name, point) {
-            Some(LeaderFault::PanicsAt(_) | LeaderFault::AlwaysPanicsAt(_)) => panic!("planted at {}", point.label()),
-            Some(LeaderFault::CancelledAt(_)) => {
-                self.with_current(|current| current.cancelled = true);
-                return Box::pin(std::future::pending());
-            }
-            Some(LeaderFault::StalledAt(_, ms)) => return Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
-            None if self.is_unpolled(&name, point) => return Box::pin(std::future::pending()),
-            None => {}
-        }
-        let Some(delay_ms) = self.strategy.borrow_mut().hold(&at) else { return Box::pin(std::future::ready(())) };
-        self.holds.borrow_mut().push(Hold { at, delay_ms });
-        match delay_ms {
-            0 => Box::pin(YieldOnce(false)),
-            ms => Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
-        }
-    }
-
-    fn event(&self, event: Event) {
-        if let Event::Wait { key } | Event::WaitForOther { key } = &event {
-            self.with_current(|current| current.place.waits_for = Some(key.clone()));
-        }
-        self.tell(&self.current_name(), What::Told(event));
-    }
-
-    fn disk(&self) -> &dyn Disk {
-        &*self.disk
-    }
-
-    fn unique(&self) -> u64 {
-        let next = self.next_unique.get();
-        self.next_unique.set(next + 1);
-        next
-    }
-
-    fn boot(&self) -> u64 {
-        self.disk.boots()
-    }
-
-    fn interrupted(&self) -> BoxFuture {
-        self.mishaps.interrupted()
     }
 }
