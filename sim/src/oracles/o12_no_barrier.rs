@@ -1,11 +1,11 @@
 //! O12: there is no barrier. A cold package waits for its own tarball only, a warm one for none.
 //!
 //! Seen from two sides: no task of the cold batch says that it waits for another package's download; and each package is
-//! in node_modules soon after it could be, however slow the others are.
+//! in node_modules soon after it could be, however slow the others are. Nobody waits for an install that is gone.
 
 use super::{Oracle, SLACK_US, Violation};
 use crate::observation::{Observation, Outcome};
-use crate::scenario::Store;
+use crate::scenario::{Crash, Store};
 use crate::trace::{TraceEntry, What};
 use installer::lockfile::package_key;
 use installer::rt::Event;
@@ -27,6 +27,7 @@ impl Oracle for NoBarrier {
         waits_for_its_own(run)?;
         takes_the_warm_pass(run)?;
         fails_at_once(run)?;
+        waits_for_the_living(run)?;
         appears_in_time(run)
     }
 }
@@ -71,6 +72,32 @@ fn fails_at_once(run: &Observation) -> Result<(), Violation> {
             let sentence =
                 format!("the install failed {late_ms} ms after the last answer for {package}, which it failed for");
             return Err(Violation::of(package, sentence));
+        }
+    }
+    Ok(())
+}
+
+/// Where every other install was killed, or there never was one, nobody waits for another install.
+fn waits_for_the_living(run: &Observation) -> Result<(), Violation> {
+    let killed = |entry: &&TraceEntry| entry.what == What::Crashed(Crash::Kill);
+    let alone_since_us = match run.scenario.beside {
+        0 => Some(0),
+        1 => run.trace.iter().find(killed).map(|entry| entry.at_us),
+        _ => None,
+    };
+    let Some(alone_since_us) = alone_since_us else { return Ok(()) };
+    for (at, wait) in run.trace.iter().enumerate() {
+        let What::Told(Event::WaitForOther { key }) = &wait.what else { continue };
+        let woken = What::Told(Event::Woken { key: key.clone() });
+        let end = run.trace[at..].iter().find(|entry| entry.task == wait.task && entry.what == woken);
+        let in_vain_us = end.map_or(0, |end| end.at_us.saturating_sub(wait.at_us.max(alone_since_us)));
+        if in_vain_us > SLACK_US {
+            let url = key.split('#').next().unwrap_or(key);
+            let for_ms = in_vain_us / 1000;
+            let sentence =
+                format!("{} waits {for_ms} ms for another install to download {url}: there is none", wait.task);
+            let package = run.packages_of(key).next().map(ToString::to_string);
+            return Err(Violation { sentence, subject: package });
         }
     }
     Ok(())
@@ -136,6 +163,23 @@ mod tests {
         assert!(check(&NoBarrier, &run).is_ok());
         run.returned_us = 30_000_000;
         assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("after the last answer"));
+    }
+
+    #[test]
+    fn waiting_for_the_dead_is_noticed() {
+        let mut run = good_run();
+        let key = "http://10.0.0.1/a/-/a-1.0.0.tgz#sha512-x".to_owned();
+        let wait = told(1_000, "2: download a@1.0.0", Event::WaitForOther { key: key.clone() });
+        let woken = told(9_000_000, "2: download a@1.0.0", Event::Woken { key });
+        let killed_at = |at_us| TraceEntry { at_us, task: "download a@1.0.0".into(), what: What::Crashed(Crash::Kill) };
+        run.scenario = scenario(json!({ "beside": 1, "crash": "kill" }));
+        run.trace = vec![wait.clone(), killed_at(8_990_000), woken.clone()];
+        assert!(check(&NoBarrier, &run).is_ok(), "it was there for most of the time");
+        run.trace = vec![wait.clone(), killed_at(2_000), woken.clone()];
+        assert!(check(&NoBarrier, &run).unwrap_err().sentence.contains("waits 8998 ms for another install"));
+        run.scenario = scenario(json!({ "beside": 1 }));
+        run.trace = vec![wait, woken];
+        assert!(check(&NoBarrier, &run).is_ok(), "the other one has not gone");
     }
 
     #[test]
