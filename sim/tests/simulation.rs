@@ -11,6 +11,7 @@ fn the_simulation_holds() {
 
 #[cfg(madsim)]
 mod simulated {
+    use installer::rt::{Event, Point};
     use sim::bugs::Coordination;
     use sim::explore::{Exploration, Plan, difference, explore, replay, replay_edited, run_seed};
     use sim::observation::Outcome;
@@ -21,6 +22,7 @@ mod simulated {
     use sim::schedule::{Hold, Moment, Schedule};
     use sim::shrink::{Shrunk, shrink};
     use sim::strategy::StrategyKind;
+    use sim::trace::What;
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
@@ -176,6 +178,27 @@ mod simulated {
         let schedule = Schedule { holds: vec![Hold { at: gone, delay_ms: 10 }], ..Schedule::default() };
         let run = replay(&plan.prepared, Coordination::Shared, schedule);
         assert_eq!(run.misfit.as_deref(), Some("cold gone@1.0.0 at cold:start waits 10 ms"));
+    }
+
+    /// Without the lag, a race with the commit would be rare, and no oracle would notice that nobody looks for it any more.
+    #[test]
+    fn rows_are_committed_as_late_as_the_scenario_says() {
+        let plan = plan(Coordination::Shared, 1);
+        let lag_us = plan.prepared.scenario.commit_lag_ms * 1000;
+        assert!(lag_us > 0);
+        let (mut batch_us, mut commits) = (None, 0);
+        for entry in run_seed(&plan, 0).observation.trace {
+            match entry.what {
+                What::At(Point::WriterBatch) => batch_us = Some(entry.at_us),
+                What::Told(Event::Commit { .. }) => {
+                    let batch_us = batch_us.take().expect("a batch comes before its commit");
+                    assert!(entry.at_us - batch_us >= lag_us, "committed after {} µs", entry.at_us - batch_us);
+                    commits += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(commits > 0);
     }
 
     /// Every scenario, a little: `cargo sim gate` does more of each.
