@@ -212,3 +212,69 @@ fn without(scenario: &Scenario, name: &VersionedName) -> Option<Scenario> {
     candidate.unpolled_prefetches.remove(name);
     Some(candidate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Moment;
+    use crate::strategy::{Chance, Fifo, Ready, Strategy};
+    use serde_json::json;
+    use std::path::Path;
+
+    /// Nobody waits anywhere: all that is chosen is whose turn it is.
+    struct Turns(Chance);
+
+    impl Strategy for Turns {
+        fn pick(&mut self, ready: &[&Ready]) -> usize {
+            self.0.below(ready.len())
+        }
+
+        fn hold(&mut self, _moment: &Moment) -> Option<u64> {
+            None
+        }
+
+        fn latency(&mut self, _request: &Moment, from_ms: u64, _to_ms: u64) -> u64 {
+            from_ms
+        }
+    }
+
+    /// Of two tarballs that are not there, the one whose answer is read first is the one that the error names.
+    #[test]
+    fn an_order_shrinks_to_the_preemptions_that_decide() {
+        let scenario = json!({
+            "description": "",
+            "packages": { "left@1.0.0": {}, "right@1.0.0": {} },
+            "dependencies": { "left": "1.0.0", "right": "1.0.0" },
+            "prefetch": false,
+            "network": { "tarballs": {
+                "left@1.0.0": { "always": { "status": 404 } },
+                "right@1.0.0": { "always": { "status": 404 } },
+            } },
+            "expect": { "failure": ["right@1.0.0"] },
+        });
+        let prepared = prepare(Scenario::from_value(scenario, Path::new("order")).unwrap()).unwrap();
+        let coordination = Coordination::Shared;
+        let judged = |strategy: Box<dyn Strategy + Send>| {
+            let run = run(RunPlan::new(prepared.clone(), coordination), || strategy);
+            judge(&run.observation).map(|(oracle, violation)| Failure { seed: None, oracle, violation, run })
+        };
+        let by_default = judged(Box::new(Fifo)).map(|failure| failure.violation.sentence);
+        assert_eq!(by_default, None, "by default it names the right one");
+        let failure = (0..200).find_map(|seed| judged(Box::new(Turns(Chance::new(seed)))));
+        let failure = failure.expect("by another order it names the left one");
+        let schedule = failure.run.schedule.clone();
+        let before = schedule.preemptions.len();
+        let mut shrinker = Shrinker { prepared: prepared.clone(), coordination, schedule, failure, runs: 0 };
+        shrinker.minimise();
+        let Shrinker { schedule, failure, .. } = shrinker;
+        let left = schedule.preemptions.len();
+        assert!((1..=3).contains(&left) && left < before, "{before} shrink to {:?}", schedule.preemptions);
+        for index in 0..left {
+            let mut fewer = schedule.clone();
+            fewer.preemptions.remove(index);
+            let run = replay(&prepared, coordination, fewer);
+            let verdict = judge(&run.observation);
+            assert!(verdict.is_none_or(|(oracle, violation)| !failure.is_like(oracle, &violation, &run)));
+        }
+    }
+}
