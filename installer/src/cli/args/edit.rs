@@ -1,5 +1,6 @@
 //! `lockstep add`, `remove` and `update`: package.json first, then an install.
 
+use super::kinds::KindArgs;
 use super::{Installs, ProjectArgs};
 use clap::Args;
 use installer::install::{Add, Edit, InstallOptions, PackageSpec, RangePrefix, Update};
@@ -57,15 +58,8 @@ pub struct UpdateArgs {
     /// Go beyond the ranges in package.json, and change them
     #[arg(long, short = 'L')]
     latest: bool,
-    /// Only dependencies and optionalDependencies
-    #[arg(long, short = 'P', visible_alias = "production")]
-    prod: bool,
-    /// Only devDependencies
-    #[arg(long, short = 'D', conflicts_with = "prod")]
-    dev: bool,
-    /// Not optionalDependencies
-    #[arg(long)]
-    no_optional: bool,
+    #[command(flatten)]
+    kinds: KindArgs,
 
     #[command(flatten)]
     project: ProjectArgs,
@@ -129,10 +123,11 @@ impl Installs for UpdateArgs {
     }
 
     fn apply(&self, options: &mut InstallOptions, _environment: &dyn Fn(&str) -> Option<String>) {
+        let &KindArgs { prod, dev, no_optional } = &self.kinds;
         let maps = [
-            (!self.dev, DependencyMap::Production),
-            (!self.prod, DependencyMap::Development),
-            (!self.dev && !self.no_optional, DependencyMap::Optional),
+            (!dev, DependencyMap::Production),
+            (!prod, DependencyMap::Development),
+            (!dev && !no_optional, DependencyMap::Optional),
         ];
         let maps = maps.into_iter().filter_map(|(included, map)| included.then_some(map)).collect();
         options.edit = Some(Edit::Update(Update { packages: self.packages.clone(), latest: self.latest, maps }));

@@ -1,9 +1,9 @@
 //! `lockstep list`, `why` and `store`: they look, and change no project.
 
+use super::kinds::KindArgs;
 use clap::{Args, Subcommand};
 use installer::config::Overrides;
 use installer::inspect::list::ListRequest;
-use installer::lockfile::IncludeKinds;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -17,15 +17,8 @@ pub struct ListArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
-    /// Only dependencies and optionalDependencies
-    #[arg(long, short = 'P', visible_alias = "production")]
-    prod: bool,
-    /// Only devDependencies and optionalDependencies
-    #[arg(long, short = 'D', conflicts_with = "prod")]
-    dev: bool,
-    /// Not optionalDependencies
-    #[arg(long)]
-    no_optional: bool,
+    #[command(flatten)]
+    kinds: KindArgs,
 
     #[command(flatten)]
     pub place: PlaceArgs,
@@ -97,11 +90,7 @@ fn depth(text: &str) -> Result<Depth, String> {
 impl ListArgs {
     /// What to list.
     pub fn request(&self) -> ListRequest {
-        ListRequest {
-            depth: self.depth.0,
-            include: IncludeKinds { prod: !self.dev, dev: !self.prod, optional: !self.no_optional },
-            names: self.names.clone(),
-        }
+        ListRequest { depth: self.depth.0, include: self.kinds.include(), names: self.names.clone() }
     }
 }
 

@@ -1,9 +1,10 @@
 //! `lockstep install`.
 
+use super::kinds::KindArgs;
 use super::{Installs, ProjectArgs};
 use clap::Args;
 use installer::install::{InstallOptions, InstallPath};
-use installer::lockfile::{self, IncludeKinds};
+use installer::lockfile;
 use std::path::Path;
 
 pub const EXAMPLES: &str = "\
@@ -38,26 +39,14 @@ pub struct InstallArgs {
     /// Neither read nor write pnpm-lock.yaml
     #[arg(long, conflicts_with_all = ["frozen_lockfile", "lockfile_only"], help_heading = LOCKFILE)]
     no_lockfile: bool,
-    /// Leave devDependencies out
-    #[arg(long, short = 'P', visible_alias = "production")]
-    prod: bool,
-    /// Leave out what is not in devDependencies or optionalDependencies
-    #[arg(long, short = 'D', conflicts_with = "prod")]
-    dev: bool,
-    /// Leave optionalDependencies out
-    #[arg(long)]
-    no_optional: bool,
+    #[command(flatten)]
+    kinds: KindArgs,
 
     #[command(flatten)]
     project: ProjectArgs,
 }
 
 impl InstallArgs {
-    /// Which dependencies are wanted.
-    fn include(&self) -> IncludeKinds {
-        IncludeKinds { prod: !self.dev, dev: !self.prod, optional: !self.no_optional }
-    }
-
     /// Whether the lockfile may not change: when told so, or in CI where there is one.
     fn frozen(&self, dir: &Path, environment: &dyn Fn(&str) -> Option<String>) -> bool {
         let in_ci = environment("CI").is_some_and(|ci| !matches!(ci.as_str(), "" | "0" | "false"));
@@ -80,7 +69,7 @@ impl Installs for InstallArgs {
         } else {
             InstallPath::Fresh
         };
-        options.include = self.include();
+        options.include = self.kinds.include();
     }
 }
 
@@ -89,6 +78,7 @@ mod tests {
     use super::super::{Args, Command};
     use super::*;
     use clap::Parser;
+    use installer::lockfile::IncludeKinds;
 
     fn parse(arguments: &[&str]) -> Box<InstallArgs> {
         let line = ["lockstep", "install"].iter().chain(arguments);
@@ -119,7 +109,7 @@ mod tests {
     #[test]
     fn kinds_of_dependencies_are_left_out_as_in_pnpm() {
         let included = |arguments: &[&str]| {
-            let IncludeKinds { prod, dev, optional } = parse(arguments).include();
+            let IncludeKinds { prod, dev, optional } = parse(arguments).kinds.include();
             (prod, dev, optional)
         };
         assert_eq!(included(&[]), (true, true, true));

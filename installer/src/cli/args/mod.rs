@@ -3,6 +3,7 @@
 mod edit;
 mod inspect;
 mod install;
+mod kinds;
 mod project;
 pub mod unsupported;
 
