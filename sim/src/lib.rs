@@ -34,6 +34,8 @@ pub mod committed;
 #[cfg(all(madsim, feature = "coordinators"))]
 pub mod coordinators;
 #[cfg(madsim)]
+pub mod cost;
+#[cfg(madsim)]
 pub mod coverage;
 #[cfg(madsim)]
 pub mod disk;

@@ -46,6 +46,8 @@ pub enum Command {
     Bugs(BugsArgs),
     /// Compare what other people's coordinators guarantee: every schedule, each fault
     Coordinators(CoordinatorsArgs),
+    /// Count the instructions of a few installs, and compare them with what was recorded
+    Cost(CostArgs),
     /// What a CI runs: all scenarios, all recorded regressions, and `exhaust`, with reports
     Gate(GateArgs),
     /// Join what shards found into one report
@@ -173,6 +175,19 @@ pub struct CoordinatorsArgs {
     /// Fail unless this page has the table
     #[arg(long, value_name = "FILE", conflicts_with = "name")]
     pub check: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CostArgs {
+    /// Fail where an install costs more than this file says
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+    /// Write the counts to this file
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// So many runs too many: for showing that the check can fail
+    #[arg(long, value_name = "N", default_value_t = 0, hide = true)]
+    pub planted: u64,
 }
 
 #[derive(Debug, Args)]

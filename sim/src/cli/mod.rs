@@ -4,6 +4,7 @@ mod args;
 mod bugs;
 #[cfg(feature = "coordinators")]
 mod coordinators;
+mod cost;
 mod exhaust;
 mod explore;
 mod gate;
@@ -12,6 +13,7 @@ mod replay;
 mod scenario_files;
 
 use crate::bugs::planted::BugError;
+use crate::cost::CostError;
 use crate::replay_file::ReplayFileError;
 use crate::report::Verdict;
 use crate::scenario::ScenarioError;
@@ -40,6 +42,8 @@ enum InputError {
     Merge(#[from] MergeError),
     #[error(transparent)]
     Bug(#[from] BugError),
+    #[error(transparent)]
+    Cost(#[from] CostError),
     #[error("there is no planted bug {name}; `cargo sim bugs --list` shows those there are")]
     NoSuchBug { name: String },
     #[error("{name} cannot be measured: {message}")]
@@ -60,7 +64,6 @@ enum InputError {
     NoScenarios { dir: PathBuf, source: std::io::Error },
     #[error("`{name}` is not a coordinator of its own: there is nothing to enumerate")]
     NotACoordinator { name: &'static str },
-    #[cfg(feature = "coordinators")]
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("cannot write {}: {source}", path.display())]
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Some(Command::Coordinators(args)) => coordinators::coordinators(&cli, args),
         #[cfg(not(feature = "coordinators"))]
         Some(Command::Coordinators(_)) => Err(InputError::NoCoordinators),
+        Some(Command::Cost(args)) => cost::cost(args),
         Some(Command::Gate(args)) => gate::gate(&cli, args),
         Some(Command::Merge(args)) => gate::merge(&cli, args),
         Some(Command::List) => list::scenarios(),
