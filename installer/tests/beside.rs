@@ -6,7 +6,7 @@ mod support;
 mod tree;
 
 use serde_json::json;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -103,9 +103,12 @@ fn what_a_killed_install_was_downloading_is_downloaded_by_the_next() {
     registry.stall(STALLED);
     let mut killed = start(&registry, first.path(), store.path());
     wait_until("the request that stalls", || registry.tarball_requests().contains_key(STALLED));
-    let waiting = start(&registry, second.path(), store.path());
+    let mut waiting = start(&registry, second.path(), store.path());
     wait_until("the import of the others", || second.path().join("node_modules/.pnpm/p00@1.0.0").exists());
     assert_eq!(registry.tarball_requests()[STALLED], 1, "the second install waits for the first");
+    let mut said = BufReader::new(waiting.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let says = said.find(|line| line.contains("waiting for another install"));
+    assert!(says.expect("it says so").contains("p07@1.0.0"));
     registry.answer(STALLED, 200, leaf("p07").tarball());
     killed.kill().unwrap();
     killed.wait().unwrap();

@@ -17,6 +17,9 @@ use std::time::Duration;
 /// worth waiting for.
 pub const WAIT_MAX: Duration = Duration::from_secs(300);
 
+/// How long to wait for another process before the user hears of it.
+const TELL_AFTER: Duration = Duration::from_secs(2);
+
 /// How long to wait before looking again whether the other process is done; doubled each time.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 
@@ -29,6 +32,8 @@ pub struct Beside {
     reporter: Arc<dyn Reporter>,
     /// Whether the user knows that the store cannot be locked.
     told: AtomicBool,
+    /// Whether the user knows that another process is waited for.
+    told_of_waiting: AtomicBool,
 }
 
 /// Whose a tarball is to download.
@@ -47,12 +52,16 @@ pub(super) struct Waited(Duration);
 impl Beside {
     /// Agrees with the other installs on this store.
     pub fn agreeing(store: &StoreDir, reporter: Arc<dyn Reporter>) -> Arc<Self> {
-        Arc::new(Beside { locks: Some(DownloadLocks::new(store)), reporter, told: AtomicBool::new(false) })
+        Self::new(Some(DownloadLocks::new(store)), reporter)
     }
 
     /// Downloads whatever the others do, as before there was an agreement.
     pub fn regardless(reporter: Arc<dyn Reporter>) -> Arc<Self> {
-        Arc::new(Beside { locks: None, reporter, told: AtomicBool::new(false) })
+        Self::new(None, reporter)
+    }
+
+    fn new(locks: Option<Arc<DownloadLocks>>, reporter: Arc<dyn Reporter>) -> Arc<Self> {
+        Arc::new(Beside { locks, reporter, told: AtomicBool::default(), told_of_waiting: AtomicBool::default() })
     }
 
     /// Claims a tarball, unless another process has it. Blocks for the disk.
@@ -84,6 +93,10 @@ impl Beside {
             let theirs = rt::blocking("look at lock", move || matches!(beside.claim(&key), Claim::Theirs)).await;
             if !theirs {
                 return Wait::Over;
+            }
+            if waited.0 >= TELL_AFTER && !self.told_of_waiting.swap(true, Ordering::AcqRel) {
+                let message = format!("waiting for another install on this store, which downloads {package}");
+                self.reporter.report(&ProgressEvent::Warning { code: "OTHER_INSTALL_BUSY", message });
             }
         }
         let minutes = WAIT_MAX.as_secs() / 60;
