@@ -252,12 +252,9 @@ impl VersionManifest {
     }
 }
 
-/// `engines` as pnpm records them: without those that accept anything; an old list becomes a map of its indices.
+/// `engines` as pnpm records them: without those that accept anything. What an old list says, it passes over.
 fn engines_of(value: &Value) -> BTreeMap<String, String> {
     let mut engines = texts_of(value);
-    if let Value::Array(_) = value {
-        engines = list_of(value).into_iter().enumerate().map(|(index, range)| (index.to_string(), range)).collect();
-    }
     engines.retain(|_, range| range != "*");
     engines
 }
@@ -310,6 +307,7 @@ mod tests {
         assert_eq!(usable, [&good]);
         let manifest = packument.version(&good).unwrap();
         assert_eq!(manifest.os, ["linux"]);
+        assert!(manifest.engines.is_empty(), "as pnpm 12 has it: {:?}", manifest.engines);
         assert_eq!(manifest.integrity.as_deref(), Some("sha1-AP8="));
         assert_eq!(packument.dist_tags.len(), 1);
     }
