@@ -1,5 +1,6 @@
 //! Which dependencies may run build scripts: `allowBuilds`, and the older lists that say the same in other words.
 
+use super::workspace_file::WorkspaceFile;
 use crate::rt;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -32,11 +33,9 @@ impl BuildPolicy {
         let manifest = rt::fs::read(&project_dir.join("package.json")).unwrap_or_default();
         let manifest = manifest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&manifest);
         let manifest: Value = serde_json::from_slice(manifest).unwrap_or_default();
-        let workspace = rt::fs::read(&project_dir.join("pnpm-workspace.yaml")).unwrap_or_default();
-        let workspace = String::from_utf8_lossy(&workspace);
-        let workspace: Map<String, Value> = serde_saphyr::from_str(&workspace).unwrap_or_default();
         let of_manifest = manifest["pnpm"].as_object().map(Self::of_settings).unwrap_or_default();
-        of_manifest.and(Self::of_settings(&workspace))
+        let workspace = WorkspaceFile::read(project_dir).ok().flatten();
+        of_manifest.and(workspace.map(|file| Self::of_settings(&file.settings)).unwrap_or_default())
     }
 
     /// Reads the settings that concern builds, by their names in pnpm-workspace.yaml and in package.json's `pnpm`. Values of
