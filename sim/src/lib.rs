@@ -85,3 +85,5 @@ pub mod strategy;
 mod threads;
 #[cfg(madsim)]
 pub mod trace;
+#[cfg(madsim)]
+mod yield_once;

@@ -1,13 +1,12 @@
 //! The smallest world: tasks and points, and nothing else.
 
 use super::fault::Fault;
+use crate::yield_once::YieldOnce;
 use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
 use installer::rt::{Event, Point};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -214,22 +213,6 @@ fn permutations(callers: usize) -> Vec<Vec<usize>> {
     all
 }
 
-/// Ready at the second poll.
-struct YieldOnce(bool);
-
-impl Future for YieldOnce {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
-            return Poll::Ready(());
-        }
-        self.0 = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
 impl World for Small {
     fn spawn(&self, name: String, body: BoxFuture) -> TaskId {
         let id = self.next_id.replace(self.next_id.get() + 1);
@@ -261,7 +244,7 @@ impl World for Small {
                 self.cancelled.set(true);
                 Box::pin(std::future::pending())
             }
-            None => Box::pin(YieldOnce(false)),
+            None => Box::pin(YieldOnce::default()),
         }
     }
 

@@ -16,13 +16,13 @@ pub use self::tasks::Blocked;
 use self::mishaps::Mishaps;
 use self::names::{TaskNames, owned};
 use self::tasks::{Current, Place, ReadyQueue, Task, TaskWaker, Tasks};
-use self::world::YieldOnce;
 use crate::disk::{ModelDisk, Watch};
 use crate::edit::Edit;
 use crate::scenario::{LeaderFault, Scenario};
 use crate::schedule::{Hold, Moment, Preemption, REGISTRY, Schedule, shared_label};
 use crate::strategy::{Ready, Strategy, Trial};
 use crate::trace::{TraceLog, What};
+use crate::yield_once::YieldOnce;
 use installer::rt::{Event, Point};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,7 +162,7 @@ impl Scheduler {
 
     /// A task that recorded schedules do not know, and that takes turns.
     pub(crate) fn added_task(&self) {
-        self.add("added".to_owned(), Box::pin(YieldOnce(false)));
+        self.add("added".to_owned(), Box::pin(YieldOnce::default()));
     }
 
     /// How many polls there were.

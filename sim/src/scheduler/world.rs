@@ -4,11 +4,9 @@ use super::Scheduler;
 use crate::scenario::LeaderFault;
 use crate::schedule::Hold;
 use crate::trace::What;
+use crate::yield_once::YieldOnce;
 use installer::rt::simulated::{BoxFuture, Disk, TaskId, World};
 use installer::rt::{Event, Point};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 impl Scheduler {
@@ -62,7 +60,7 @@ impl World for Scheduler {
         let Some(delay_ms) = self.strategy.borrow_mut().hold(&at) else { return Box::pin(std::future::ready(())) };
         self.holds.borrow_mut().push(Hold { at, delay_ms });
         match delay_ms {
-            0 => Box::pin(YieldOnce(false)),
+            0 => Box::pin(YieldOnce::default()),
             ms => Box::pin(tokio::time::sleep(Duration::from_millis(ms))),
         }
     }
@@ -90,21 +88,5 @@ impl World for Scheduler {
 
     fn interrupted(&self) -> BoxFuture {
         self.mishaps.interrupted()
-    }
-}
-
-/// Ready at the second poll.
-pub(super) struct YieldOnce(pub(super) bool);
-
-impl Future for YieldOnce {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
-            return Poll::Ready(());
-        }
-        self.0 = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
