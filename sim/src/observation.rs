@@ -78,6 +78,11 @@ pub enum Outcome {
     Panicked(String),
 }
 
+/// The URL in a key of the coordination, which is written as `URL#integrity`.
+pub fn url_of(key: &str) -> &str {
+    key.split('#').next().unwrap_or(key)
+}
+
 impl Observation {
     /// The requests for tarballs, by package, in the order of their arrival.
     pub fn tarball_gets(&self) -> BTreeMap<&VersionedName, Vec<&Get>> {

@@ -1,6 +1,6 @@
 //! A hang: who is blocked, where, on what, and who should have woken it.
 
-use crate::observation::{Observation, Outcome};
+use crate::observation::{Observation, Outcome, url_of};
 use crate::scheduler::Blocked;
 use crate::trace::What;
 use installer::rt::Event;
@@ -16,7 +16,7 @@ fn line(run: &Observation, blocked: &Blocked) -> String {
         .last_point
         .map_or_else(|| "came to no point".to_owned(), |point| format!("last came to {}", point.label()));
     let Some(key) = &blocked.waits_for else { return format!("{} {last}", blocked.task) };
-    let url = key.split('#').next().unwrap_or(key);
+    let url = url_of(key);
     let leader = run.trace.iter().rev().find(|entry| is_lead(&entry.what, key)).map(|entry| entry.task.clone());
     let published = run.trace.iter().rev().find(|entry| is_publish(&entry.what, key));
     let waker = match (leader, published) {

@@ -1,7 +1,7 @@
 //! O4: the install ends; no task waits for ever, and none panics but those that the scenario makes panic.
 
 use super::{Oracle, Violation};
-use crate::observation::{Observation, Outcome};
+use crate::observation::{Observation, Outcome, url_of};
 use crate::scheduler::Blocked;
 
 /// See the module.
@@ -39,7 +39,7 @@ fn ended(outcome: &Outcome) -> Result<(), Violation> {
 fn describe(blocked: &Blocked) -> String {
     let at = blocked.last_point.map_or_else(String::new, |point| format!(" @ {}", point.label()));
     let waits = blocked.waits_for.as_ref().map_or_else(String::new, |key| {
-        let url = key.split('#').next().unwrap_or(key);
+        let url = url_of(key);
         format!(", waits for the download of {url}")
     });
     format!("{}{at}{waits}", blocked.task)

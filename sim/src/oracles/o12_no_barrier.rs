@@ -4,7 +4,7 @@
 //! in node_modules soon after it could be, however slow the others are. Nobody waits for an install that is gone.
 
 use super::{Oracle, SLACK_US, Violation};
-use crate::observation::{Observation, Outcome};
+use crate::observation::{Observation, Outcome, url_of};
 use crate::scenario::{Crash, Store};
 use crate::trace::{TraceEntry, What};
 use installer::lockfile::package_key;
@@ -38,7 +38,7 @@ fn waits_for_its_own(run: &Observation) -> Result<(), Violation> {
         let Some(dep_path) = entry.task.strip_prefix("cold ") else { continue };
         let package = package_key(dep_path);
         if run.packages_of(key).next().is_some() && !run.is_of(key, package) {
-            let url = key.split('#').next().unwrap_or(key);
+            let url = url_of(key);
             return Err(Violation::of(
                 package,
                 format!("{} waits for {url}, which is not its own tarball", entry.task),
@@ -92,7 +92,7 @@ fn waits_for_the_living(run: &Observation) -> Result<(), Violation> {
         let end = run.trace[at..].iter().find(|entry| entry.task == wait.task && entry.what == woken);
         let in_vain_us = end.map_or(0, |end| end.at_us.saturating_sub(wait.at_us.max(alone_since_us)));
         if in_vain_us > SLACK_US {
-            let url = key.split('#').next().unwrap_or(key);
+            let url = url_of(key);
             let for_ms = in_vain_us / 1000;
             let sentence =
                 format!("{} waits {for_ms} ms for another install to download {url}: there is none", wait.task);
