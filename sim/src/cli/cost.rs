@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 pub(super) fn cost(args: &CostArgs) -> Result<ExitCode, InputError> {
     let bar = progress_bar(SCENARIOS.len() as u64, "scenarios");
-    let costs = cost::count(args.planted, |_| bar.inc(1))?;
+    let costs = cost::count(args.planted, || bar.inc(1))?;
     bar.finish_and_clear();
     if let Some(file) = &args.record {
         let text = serde_json::to_string_pretty(&costs).expect("costs are plain data");
