@@ -4,6 +4,7 @@ use super::kinds::KindArgs;
 use super::{Installs, ProjectArgs};
 use clap::Args;
 use installer::install::{Add, Edit, InstallOptions, PackageSpec, RangePrefix, Update};
+use installer::lockfile::IncludeKinds;
 use installer::manifest::edit::DependencyMap;
 
 pub const ADD_EXAMPLES: &str = "\
@@ -123,11 +124,11 @@ impl Installs for UpdateArgs {
     }
 
     fn apply(&self, options: &mut InstallOptions, _environment: &dyn Fn(&str) -> Option<String>) {
-        let &KindArgs { prod, dev, no_optional } = &self.kinds;
+        let IncludeKinds { prod, dev, optional } = self.kinds.include();
         let maps = [
-            (!dev, DependencyMap::Production),
-            (!prod, DependencyMap::Development),
-            (!dev && !no_optional, DependencyMap::Optional),
+            (prod, DependencyMap::Production),
+            (dev, DependencyMap::Development),
+            (prod && optional, DependencyMap::Optional),
         ];
         let maps = maps.into_iter().filter_map(|(included, map)| included.then_some(map)).collect();
         options.edit = Some(Edit::Update(Update { packages: self.packages.clone(), latest: self.latest, maps }));

@@ -8,13 +8,13 @@ use installer::lockfile::IncludeKinds;
 pub struct KindArgs {
     /// No devDependencies
     #[arg(long, short = 'P', visible_alias = "production")]
-    pub(super) prod: bool,
+    prod: bool,
     /// No dependencies: only the other kinds
     #[arg(long, short = 'D', conflicts_with = "prod")]
-    pub(super) dev: bool,
+    dev: bool,
     /// No optionalDependencies
     #[arg(long)]
-    pub(super) no_optional: bool,
+    no_optional: bool,
 }
 
 impl KindArgs {
