@@ -28,13 +28,12 @@ pub enum Verdict {
 
 impl BuildPolicy {
     /// What a project says: in the `pnpm` of its package.json, and in its pnpm-workspace.yaml, which counts where both say
-    /// something; blocks. What cannot be read says nothing: whoever needs the file for more complains.
-    pub fn read(project_dir: &Path) -> Self {
+    /// something; blocks. A package.json that cannot be read says nothing: whoever needs it for more complains.
+    pub(super) fn read(project_dir: &Path, workspace: Option<&WorkspaceFile>) -> Self {
         let manifest = rt::fs::read(&project_dir.join("package.json")).unwrap_or_default();
         let manifest = manifest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&manifest);
         let manifest: Value = serde_json::from_slice(manifest).unwrap_or_default();
         let of_manifest = manifest["pnpm"].as_object().map(Self::of_settings).unwrap_or_default();
-        let workspace = WorkspaceFile::read(project_dir).ok().flatten();
         of_manifest.and(workspace.map(|file| Self::of_settings(&file.settings)).unwrap_or_default())
     }
 
@@ -125,10 +124,11 @@ mod tests {
         let pnpm = json!({ "onlyBuiltDependencies": ["a", "b"] });
         std::fs::write(dir.path().join("package.json"), json!({ "pnpm": pnpm }).to_string()).unwrap();
         std::fs::write(dir.path().join("pnpm-workspace.yaml"), "allowBuilds:\n  b: false\n  c: true\n").unwrap();
-        let policy = BuildPolicy::read(dir.path());
+        let workspace = WorkspaceFile::read(dir.path()).unwrap();
+        let policy = BuildPolicy::read(dir.path(), workspace.as_ref());
         let verdicts = ["a", "b", "c", "d"].map(|name| policy.verdict(name, "1.0.0"));
         assert_eq!(verdicts, [Verdict::Runs, Verdict::Denied, Verdict::Runs, Verdict::Undecided]);
-        assert_eq!(BuildPolicy::read(&dir.path().join("nowhere")), BuildPolicy::default());
+        assert_eq!(BuildPolicy::read(&dir.path().join("nowhere"), None), BuildPolicy::default());
     }
 
     #[test]

@@ -9,11 +9,13 @@ mod error;
 pub mod name_patterns;
 mod network;
 mod npmrc;
+mod paths;
 mod project;
 mod proxy;
 mod registries;
 mod settings;
 mod sources;
+mod values;
 mod workspace_file;
 
 pub use auth::{Auth, Credentials, redact_url};

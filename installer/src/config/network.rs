@@ -1,7 +1,12 @@
 //! How requests are sent: how many at once, how patiently, and whom to trust.
 
+use super::error::ConfigError;
+use super::paths::Paths;
 use super::proxy::Proxies;
+use super::sources::{Found, Sources};
+use super::values::{flag, number};
 use crate::rt;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,4 +67,41 @@ impl Default for NetworkSettings {
             ),
         }
     }
+}
+
+impl NetworkSettings {
+    /// What the sources say, and the defaults where they say nothing.
+    pub(super) fn of(sources: &Sources<'_>, paths: &Paths<'_>) -> Result<Self, ConfigError> {
+        let default = NetworkSettings::default();
+        let milliseconds = |key: &str, default: Duration| -> Result<Duration, ConfigError> {
+            Ok(number(sources, key, "a number of milliseconds")?.map_or(default, Duration::from_millis))
+        };
+        let fetch_timeout = number::<NonZeroU64>(sources, "fetch-timeout", "a number of milliseconds above 0")?;
+        let path = |found: Found| (!found.value.is_empty()).then(|| paths.absolute(&found.value));
+        let network_concurrency = number::<NonZeroUsize>(sources, "network-concurrency", "a number above 0")?;
+        Ok(NetworkSettings {
+            network_concurrency: network_concurrency.map_or(default.network_concurrency, Into::into),
+            fetch_retries: number(sources, "fetch-retries", "a number")?.unwrap_or(default.fetch_retries),
+            fetch_retry_factor: number(sources, "fetch-retry-factor", "a number")?
+                .unwrap_or(default.fetch_retry_factor),
+            fetch_retry_mintimeout: milliseconds("fetch-retry-mintimeout", default.fetch_retry_mintimeout)?,
+            fetch_retry_maxtimeout: milliseconds("fetch-retry-maxtimeout", default.fetch_retry_maxtimeout)?,
+            fetch_timeout: fetch_timeout.map_or(default.fetch_timeout, |timeout| Duration::from_millis(timeout.into())),
+            cafile: sources.get("cafile").and_then(path),
+            ca: sources.all("ca").iter().filter(|ca| !matches!(ca.as_str(), "" | "null")).map(|ca| pem(ca)).collect(),
+            node_extra_ca_certs: (sources.env)("NODE_EXTRA_CA_CERTS")
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            strict_ssl: flag(sources, "strict-ssl")?.unwrap_or(default.strict_ssl),
+            proxies: Proxies::of(sources)?,
+            offline: flag(sources, "offline")?.unwrap_or(default.offline),
+            prefer_offline: flag(sources, "prefer-offline")?.unwrap_or(default.prefer_offline),
+            user_agent: sources.get("user-agent").map_or(default.user_agent, |found| found.value),
+        })
+    }
+}
+
+/// A certificate in one line says `\n` where its lines end.
+fn pem(ca: &str) -> String {
+    ca.replace("\\n", "\n")
 }

@@ -5,8 +5,8 @@
 
 use super::error::ConfigError;
 use super::name_patterns::NamePatterns;
-use super::settings::{flag, invalid};
 use super::sources::{Found, Sources};
+use super::values::{flag, invalid};
 use super::workspace_file::WorkspaceFile;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

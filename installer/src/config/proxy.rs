@@ -1,6 +1,9 @@
 //! Proxies: which requests go through one, and what it is told.
 
-use super::auth::Credentials;
+use super::auth::{Credentials, redact_url};
+use super::error::ConfigError;
+use super::sources::Sources;
+use super::values::invalid;
 use url::Url;
 
 /// The proxies of one install. By default there are none.
@@ -26,6 +29,30 @@ pub struct Proxy {
 }
 
 impl Proxies {
+    /// The settings first; the environment variables that every program knows only where they say nothing.
+    pub(super) fn of(sources: &Sources<'_>) -> Result<Self, ConfigError> {
+        let variable =
+            |name: &'static str| sources.variable(name).or_else(|| sources.variable(&name.to_ascii_lowercase()));
+        let proxy = |keys: [&str; 2], name: &'static str| -> Result<Option<Proxy>, ConfigError> {
+            let set = keys.iter().find_map(|key| Some((*key, sources.get(key)?)));
+            match set.or_else(|| Some((name, variable(name)?))) {
+                None => Ok(None),
+                Some((_, found)) if matches!(found.value.as_str(), "" | "null" | "false") => Ok(None),
+                Some((key, found)) => Proxy::parse(&found.value)
+                    .map(Some)
+                    .ok_or_else(|| invalid(key, &found, &redact_url(&found.value), "the URL of an http proxy")),
+            }
+        };
+        let no_proxy = sources.get("noproxy").or_else(|| sources.get("no-proxy")).or_else(|| variable("NO_PROXY"));
+        let no_proxy = no_proxy.map(|found| found.value).unwrap_or_default();
+        let entries = no_proxy.split([',', ' ']).filter(|entry| !entry.is_empty()).map(str::to_owned);
+        Ok(Proxies {
+            https: proxy(["https-proxy", "proxy"], "HTTPS_PROXY")?,
+            http: proxy(["http-proxy", "proxy"], "HTTP_PROXY")?,
+            no_proxy: entries.collect(),
+        })
+    }
+
     /// The proxy for a URL's scheme and host; none when it is reached directly.
     pub fn proxy_for(&self, scheme: &str, host: &str) -> Option<&Proxy> {
         let proxy = if scheme == "https" { self.https.as_ref() } else { self.http.as_ref() };

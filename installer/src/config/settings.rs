@@ -7,20 +7,15 @@ use super::auth::{Auth, Credentials, nerf_dart, redact_url};
 use super::build_policy::BuildPolicy;
 use super::error::ConfigError;
 use super::network::NetworkSettings;
+use super::paths::{PNPM_STORE_VERSION, Paths};
 use super::project::ProjectSettings;
-use super::proxy::{Proxies, Proxy};
 use super::registries::{DEFAULT_REGISTRY, Registries, parse_registry};
-use super::sources::{Env, Found, Sources};
+use super::sources::{Found, Sources};
+use super::values::invalid;
 use super::workspace_file::WorkspaceFile;
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 use url::Url;
-
-/// The version of the layout of pnpm's store, which is a directory of that name in it.
-const PNPM_STORE_VERSION: &str = "v11";
 
 /// All settings of an install.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +101,7 @@ impl Settings {
             sources.add_file(&user_file)?;
         }
         let workspace_dir = workspace_file.is_some().then(|| project_dir.to_owned());
+        let builds = BuildPolicy::read(project_dir, workspace_file.as_ref());
         let project = ProjectSettings::load(&sources, workspace_file, workspace_dir)?;
         let mut warnings = unset_variables(&sources);
         let mut registries = registries(&sources)?;
@@ -114,9 +110,9 @@ impl Settings {
         Ok(Settings {
             store_dir: paths.store_dir(&sources)?,
             pnpm_store_dir: paths.pnpm_store_dir(&sources),
-            network: network(&sources, &paths)?,
+            network: NetworkSettings::of(&sources, &paths)?,
             project,
-            builds: BuildPolicy::read(project_dir),
+            builds,
             registries,
             auth,
             warnings,
@@ -137,55 +133,6 @@ impl Overrides {
             ("userconfig", self.userconfig),
         ];
         values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
-    }
-}
-
-/// What paths in settings are relative to.
-struct Paths<'a> {
-    project_dir: &'a Path,
-    home: Option<&'a Path>,
-    env: Env<'a>,
-}
-
-impl Paths<'_> {
-    /// `~/` is the home directory; a relative path belongs to the project.
-    fn absolute(&self, path: &str) -> PathBuf {
-        match (path.strip_prefix("~/").or_else(|| path.strip_prefix("~\\")), self.home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => self.project_dir.join(path),
-        }
-    }
-
-    fn store_dir(&self, sources: &Sources<'_>) -> Result<PathBuf, ConfigError> {
-        if let Some(found) = sources.get("store-dir").filter(|found| !found.value.is_empty()) {
-            return Ok(self.absolute(&found.value));
-        }
-        self.data_dir().map(|data| data.join("lockstep").join("store")).ok_or(ConfigError::NoStoreDir)
-    }
-
-    /// pnpm's rule, but for a project on another disk than the user's data: its store is at that disk's root.
-    fn pnpm_store_dir(&self, sources: &Sources<'_>) -> PathBuf {
-        let set = sources.get("store-dir").filter(|found| !found.value.is_empty());
-        let store = set.map(|found| self.absolute(&found.value));
-        let home = || self.directory("PNPM_HOME").or_else(|| Some(self.data_dir()?.join("pnpm")));
-        store.or_else(|| Some(home()?.join("store"))).unwrap_or_default().join(PNPM_STORE_VERSION)
-    }
-
-    fn directory(&self, variable: &str) -> Option<PathBuf> {
-        (self.env)(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
-    }
-
-    /// Where programs keep the user's data.
-    fn data_dir(&self) -> Option<PathBuf> {
-        self.directory("XDG_DATA_HOME").or_else(|| {
-            if cfg!(windows) {
-                self.directory("LOCALAPPDATA")
-            } else if cfg!(target_os = "macos") {
-                self.home.map(|home| home.join("Library"))
-            } else {
-                self.home.map(|home| home.join(".local/share"))
-            }
-        })
     }
 }
 
@@ -258,78 +205,6 @@ fn move_credentials(registries: &mut Registries, auth: &mut Auth) {
     }
 }
 
-fn network(sources: &Sources<'_>, paths: &Paths<'_>) -> Result<NetworkSettings, ConfigError> {
-    let default = NetworkSettings::default();
-    let milliseconds = |key: &str, default: Duration| -> Result<Duration, ConfigError> {
-        Ok(number(sources, key, "a number of milliseconds")?.map_or(default, Duration::from_millis))
-    };
-    let fetch_timeout = number::<NonZeroU64>(sources, "fetch-timeout", "a number of milliseconds above 0")?;
-    let path = |found: Found| (!found.value.is_empty()).then(|| paths.absolute(&found.value));
-    let network_concurrency = number::<NonZeroUsize>(sources, "network-concurrency", "a number above 0")?;
-    Ok(NetworkSettings {
-        network_concurrency: network_concurrency.map_or(default.network_concurrency, Into::into),
-        fetch_retries: number(sources, "fetch-retries", "a number")?.unwrap_or(default.fetch_retries),
-        fetch_retry_factor: number(sources, "fetch-retry-factor", "a number")?.unwrap_or(default.fetch_retry_factor),
-        fetch_retry_mintimeout: milliseconds("fetch-retry-mintimeout", default.fetch_retry_mintimeout)?,
-        fetch_retry_maxtimeout: milliseconds("fetch-retry-maxtimeout", default.fetch_retry_maxtimeout)?,
-        fetch_timeout: fetch_timeout.map_or(default.fetch_timeout, |timeout| Duration::from_millis(timeout.into())),
-        cafile: sources.get("cafile").and_then(path),
-        ca: sources.all("ca").iter().filter(|ca| !matches!(ca.as_str(), "" | "null")).map(|ca| pem(ca)).collect(),
-        node_extra_ca_certs: (sources.env)("NODE_EXTRA_CA_CERTS").filter(|path| !path.is_empty()).map(PathBuf::from),
-        strict_ssl: flag(sources, "strict-ssl")?.unwrap_or(default.strict_ssl),
-        proxies: proxies(sources)?,
-        offline: flag(sources, "offline")?.unwrap_or(default.offline),
-        prefer_offline: flag(sources, "prefer-offline")?.unwrap_or(default.prefer_offline),
-        user_agent: sources.get("user-agent").map_or(default.user_agent, |found| found.value),
-    })
-}
-
-/// The settings first; the environment variables that every program knows only where they say nothing.
-fn proxies(sources: &Sources<'_>) -> Result<Proxies, ConfigError> {
-    let variable = |name: &'static str| sources.variable(name).or_else(|| sources.variable(&name.to_ascii_lowercase()));
-    let proxy = |keys: [&str; 2], name: &'static str| -> Result<Option<Proxy>, ConfigError> {
-        let set = keys.iter().find_map(|key| Some((*key, sources.get(key)?)));
-        match set.or_else(|| Some((name, variable(name)?))) {
-            None => Ok(None),
-            Some((_, found)) if matches!(found.value.as_str(), "" | "null" | "false") => Ok(None),
-            Some((key, found)) => Proxy::parse(&found.value)
-                .map(Some)
-                .ok_or_else(|| invalid(key, &found, &redact_url(&found.value), "the URL of an http proxy")),
-        }
-    };
-    let no_proxy = sources.get("noproxy").or_else(|| sources.get("no-proxy")).or_else(|| variable("NO_PROXY"));
-    let no_proxy = no_proxy.map(|found| found.value).unwrap_or_default();
-    let entries = no_proxy.split([',', ' ']).filter(|entry| !entry.is_empty()).map(str::to_owned);
-    Ok(Proxies {
-        https: proxy(["https-proxy", "proxy"], "HTTPS_PROXY")?,
-        http: proxy(["http-proxy", "proxy"], "HTTP_PROXY")?,
-        no_proxy: entries.collect(),
-    })
-}
-
-/// A certificate in one line says `\n` where its lines end.
-fn pem(ca: &str) -> String {
-    ca.replace("\\n", "\n")
-}
-
-fn number<T: FromStr>(sources: &Sources<'_>, key: &str, expected: &'static str) -> Result<Option<T>, ConfigError> {
-    let parse = |found: Found| found.value.trim().parse().map_err(|_| invalid(key, &found, &found.value, expected));
-    sources.get(key).map(parse).transpose()
-}
-
-pub(super) fn flag(sources: &Sources<'_>, key: &str) -> Result<Option<bool>, ConfigError> {
-    let parse = |found: Found| match found.value.trim() {
-        "true" | "1" => Ok(true),
-        "false" | "0" | "null" => Ok(false),
-        _ => Err(invalid(key, &found, &found.value, "true or false")),
-    };
-    sources.get(key).map(parse).transpose()
-}
-
-pub(super) fn invalid(key: &str, found: &Found, value: &str, expected: &'static str) -> ConfigError {
-    ConfigError::Invalid { key: key.to_owned(), origin: found.origin.clone(), value: value.to_owned(), expected }
-}
-
 fn unset_variables(sources: &Sources<'_>) -> Vec<String> {
     let warning = |origin: &str, (key, variable): &(String, String)| {
         format!("`{key}` in {origin} is ignored: the environment variable {variable} is not set")
@@ -345,6 +220,7 @@ fn unset_variables(sources: &Sources<'_>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::rt;
+    use std::time::Duration;
 
     struct Machine {
         directory: tempfile::TempDir,
