@@ -51,6 +51,8 @@ pub struct ProjectSettings {
     pub patched_dependencies: BTreeMap<String, String>,
     /// `lockfileIncludeTarballUrl`: whether the lockfile has the URL of every tarball.
     pub lockfile_include_tarball_url: bool,
+    /// `ignoreCompatibilityDb`: whether packages whose manifests are known to be wrong are taken at their word.
+    pub ignore_compatibility_db: bool,
     /// Settings that are set and do nothing here, by their names in the file; sorted.
     pub unsupported: Vec<String>,
 }
@@ -75,6 +77,7 @@ impl Default for ProjectSettings {
             peer_dependency_rules: PeerDependencyRules::default(),
             patched_dependencies: BTreeMap::new(),
             lockfile_include_tarball_url: false,
+            ignore_compatibility_db: false,
             unsupported: Vec::new(),
         }
     }
@@ -127,7 +130,7 @@ struct RawPeerDependencyRules {
 }
 
 /// Settings of pnpm-workspace.yaml that are read elsewhere: most are simple values that mean the same as in .npmrc.
-const SIMPLE: [&str; 33] = [
+const SIMPLE: [&str; 34] = [
     // See `BuildPolicy`.
     "allowBuilds",
     "dangerouslyAllowAllBuilds",
@@ -149,6 +152,7 @@ const SIMPLE: [&str; 33] = [
     "httpsProxy",
     "linkWorkspacePackages",
     "lockfileIncludeTarballUrl",
+    "ignoreCompatibilityDb",
     "networkConcurrency",
     "noProxy",
     "noproxy",
@@ -217,6 +221,7 @@ impl ProjectSettings {
             },
             patched_dependencies: file.take("patchedDependencies", "packages and the paths of their patches")?,
             lockfile_include_tarball_url: flag("lockfile-include-tarball-url", default.lockfile_include_tarball_url)?,
+            ignore_compatibility_db: flag("ignore-compatibility-db", default.ignore_compatibility_db)?,
             workspace_dir,
             unsupported: Vec::new(),
         };

@@ -1,7 +1,7 @@
 //! Dependencies that no registry has: tarballs by their URL, tarballs and directories of this machine.
 //!
-//! What is behind such a specifier is opened before the solver starts, by whoever can download ([`ForeignPackages`]). The
-//! solver is shown each as a package with one version; the lockfile calls it `name@specifier`.
+//! What is behind such a specifier is opened before the walk starts, by whoever can download ([`ForeignPackages`]). The
+//! lockfile calls it `name@specifier`.
 
 use super::ResolveError;
 use super::packument::VersionManifest;
@@ -9,18 +9,9 @@ use crate::lockfile::{LockedPackage, TarballResolution};
 use crate::package::PackageId;
 use crate::workspace::join;
 use async_trait::async_trait;
-use deno_npm::registry::{NpmPackageInfo, NpmPackageVersionInfo};
 use deno_semver::Version;
-use deno_semver::package::PackageNv;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// No package of a registry has a name with a colon.
-const PREFIX: &str = "foreign:";
-
-/// The one version that the solver sees.
-const VERSION: &str = "1.0.0";
 
 /// What a specifier names that is not a registry's: paths are relative to the lockfile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,21 +69,28 @@ impl ForeignSource {
 pub(super) struct OpenedPackage {
     /// `name@reference`.
     pub key: String,
-    pub manifest: VersionManifest,
-    locked: LockedPackage,
-    value: Value,
+    pub name: String,
+    /// What its manifest says; zero where it says nothing.
+    pub version: Version,
+    pub manifest: Arc<VersionManifest>,
+    /// What a lockfile has of it.
+    pub locked: LockedPackage,
 }
 
 impl OpenedPackage {
     /// `None` when the manifest has no name and is no package.
-    pub fn new(alias: &str, source: &ForeignSource, package: ForeignPackage) -> Option<OpenedPackage> {
+    pub fn new(
+        alias: &str,
+        source: &ForeignSource,
+        package: ForeignPackage,
+        peers_come_first: bool,
+    ) -> Option<OpenedPackage> {
         let ForeignPackage { manifest: mut value, integrity } = package;
         let text = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
         let (name, version) = (text("name").unwrap_or_else(|| alias.to_owned()), text("version"));
         let key = format!("{name}@{}", source.reference());
         value.is_object().then(|| value["dist"] = json!({ "tarball": source.reference() }))?;
-        value["version"] = VERSION.into();
-        let manifest = VersionManifest::parse(&serde_json::to_vec(&value).ok()?)?;
+        let manifest = VersionManifest::parse(&serde_json::to_vec(&value).ok()?, peers_come_first)?;
         let resolution = match source {
             ForeignSource::Directory(path) => TarballResolution {
                 directory: Some(path.clone()),
@@ -103,41 +101,13 @@ impl OpenedPackage {
                 TarballResolution { integrity, tarball: Some(source.reference()), ..TarballResolution::default() }
             }
         };
-        let package = PackageId::new(name, version.clone().unwrap_or_default());
+        let package = PackageId::new(&name, version.clone().unwrap_or_default());
+        let of_manifest = version.as_deref().and_then(|version| Version::parse_from_npm(version).ok());
         let version = version.filter(|_| !matches!(source, ForeignSource::Directory(_)));
         let locked = LockedPackage { resolution, version, ..manifest.to_locked(&package, "", false) };
-        Some(OpenedPackage { key, manifest, locked, value })
+        let (version, manifest) = (of_manifest.unwrap_or_default(), Arc::new(manifest));
+        Some(OpenedPackage { key, name, version, manifest, locked })
     }
-
-    pub fn locked(&self) -> LockedPackage {
-        self.locked.clone()
-    }
-
-    pub fn solver_name(&self) -> String {
-        format!("{PREFIX}{}", self.key)
-    }
-
-    /// What a project asks the solver for: an alias of the one version.
-    pub fn range(&self) -> String {
-        format!("npm:{}@{VERSION}", self.solver_name())
-    }
-
-    /// The packument that the solver sees. `None` when the manifest is of a shape that it does not take.
-    pub fn packument(&self) -> Option<Arc<NpmPackageInfo>> {
-        let info: NpmPackageVersionInfo = serde_json::from_value(self.value.clone()).ok()?;
-        let version = Version::parse_from_npm(VERSION).ok()?;
-        Some(Arc::new(NpmPackageInfo {
-            name: self.solver_name().as_str().into(),
-            versions: HashMap::from([(version.clone(), info)]).into(),
-            dist_tags: HashMap::from([("latest".to_owned(), version)]),
-            time: HashMap::default(),
-        }))
-    }
-}
-
-/// What the lockfile calls a package of the solver's graph: `name@version`, or `name@reference`.
-pub(super) fn package_key(package: &PackageNv) -> String {
-    package.name.strip_prefix(PREFIX).map_or_else(|| package.to_string(), ToOwned::to_owned)
 }
 
 #[cfg(test)]

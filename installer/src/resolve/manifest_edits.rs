@@ -3,39 +3,36 @@
 //! The edits happen on the packument's JSON, before anybody reads it: the solver, the lockfile and the prefetcher see
 //! the same manifests. A packument that no edit can concern is left alone, and stays as cheap to read as it was.
 
+use super::extensions::Extensions;
 use super::specifier::target_of;
-use crate::config::{NamePatterns, PackageExtension};
+use crate::config::NamePatterns;
 use crate::workspace::{Overrides, REMOVED, Workspace};
-use deno_semver::{Version, VersionReq};
+use deno_semver::Version;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ManifestEdits {
     overrides: Overrides,
-    /// Package name → a range of its versions, where there is one, and what their manifests lack.
-    extensions: BTreeMap<String, Vec<(Option<VersionReq>, PackageExtension)>>,
+    /// What is known of packages, unless that is not wanted.
+    known: Option<&'static Extensions>,
+    extensions: Extensions,
     ignored_optional: NamePatterns,
-    /// Whether peers that nobody asked for are left out.
-    leave_peers_out: bool,
+    /// Whether what is a dependency and a peer is a peer: pnpm's `autoInstallPeers` has that side to it.
+    peers_come_first: bool,
 }
 
 impl ManifestEdits {
     pub fn of(workspace: &Workspace) -> ManifestEdits {
-        let mut extensions: BTreeMap<String, Vec<_>> = BTreeMap::new();
-        for (selector, extension) in &workspace.settings.package_extensions {
-            let (name, range) = match selector.rfind('@') {
-                Some(at) if at > 0 => (&selector[..at], VersionReq::parse_from_npm(&selector[at + 1..]).ok()),
-                _ => (selector.as_str(), None),
-            };
-            extensions.entry(name.to_owned()).or_default().push((range, extension.clone()));
-        }
+        let extensions = workspace.settings.package_extensions.iter();
+        let extensions =
+            Extensions::new(extensions.map(|(selector, extension)| (selector.as_str(), extension.clone())));
         ManifestEdits {
+            known: (!workspace.settings.ignore_compatibility_db).then(Extensions::known),
             extensions,
             ignored_optional: workspace.settings.ignored_optional_dependencies.clone(),
             overrides: workspace.overrides.clone(),
-            leave_peers_out: !workspace.settings.auto_install_peers,
+            peers_come_first: workspace.settings.auto_install_peers,
         }
     }
 
@@ -44,21 +41,19 @@ impl ManifestEdits {
         let optional =
             self.ignored_optional != NamePatterns::default() && packument.contains("\"optionalDependencies\"");
         optional
-            || self.extensions.contains_key(name)
+            || self.all_extensions().any(|extensions| extensions.concern(name))
             || self.overrides.names().any(|name| packument.contains(&format!("\"{name}\"")))
     }
 
-    /// Whether the solver does not have to come up with peers that are missing.
-    pub fn leave_peers_out(&self) -> bool {
-        self.leave_peers_out
+    /// Whether what is a dependency and a peer is a peer.
+    pub fn peers_come_first(&self) -> bool {
+        self.peers_come_first
     }
 
     /// Makes a version's manifest say what it is taken to say.
     pub fn apply(&self, name: &str, version: &Version, manifest: &mut Value) {
-        for (range, extension) in self.extensions.get(name).into_iter().flatten() {
-            if range.as_ref().is_none_or(|range| range.matches(version)) {
-                extend(manifest, extension);
-            }
+        for extensions in self.all_extensions() {
+            extensions.apply(name, version, manifest);
         }
         self.leave_optional_out(manifest);
         for kind in ["dependencies", "optionalDependencies"] {
@@ -87,6 +82,11 @@ impl ManifestEdits {
         }
     }
 
+    /// What manifests lack, in the order in which it counts.
+    fn all_extensions(&self) -> impl Iterator<Item = &Extensions> {
+        self.known.into_iter().chain([&self.extensions])
+    }
+
     /// npm's registry repeats optional dependencies under `dependencies`.
     fn leave_optional_out(&self, manifest: &mut Value) {
         let Some(optional) = manifest["optionalDependencies"].as_object_mut() else { return };
@@ -106,28 +106,5 @@ impl ManifestEdits {
             }
             replacement != Some(REMOVED)
         });
-    }
-}
-
-/// Adds what a manifest lacks.
-fn extend(manifest: &mut Value, extension: &PackageExtension) {
-    let texts = |map: &BTreeMap<String, String>| -> Vec<(String, Value)> {
-        map.iter().map(|(name, range)| (name.clone(), Value::String(range.clone()))).collect()
-    };
-    let meta = extension.peer_dependencies_meta.iter().map(|(name, meta)| (name.clone(), meta.clone()));
-    let kinds = [
-        ("dependencies", texts(&extension.dependencies)),
-        ("optionalDependencies", texts(&extension.optional_dependencies)),
-        ("peerDependencies", texts(&extension.peer_dependencies)),
-        ("peerDependenciesMeta", meta.collect()),
-    ];
-    for (kind, entries) in kinds.into_iter().filter(|(_, entries)| !entries.is_empty()) {
-        if !manifest[kind].is_object() {
-            manifest[kind] = Value::Object(Map::new());
-        }
-        let object = manifest[kind].as_object_mut().expect("made an object above");
-        for (name, value) in entries {
-            object.entry(name).or_insert(value);
-        }
     }
 }

@@ -1,54 +1,57 @@
 //! Choosing versions: the projects of a workspace in, one [`Lockfile`] out, for every platform at once.
 //!
-//! The `deno_npm` crate solves: ranges, tags, aliases, peers; all projects in one solve. This module gives it packuments, tells the
-//! [`OnResolved`] hook of each package as soon as it is chosen, leaves out optional dependencies that do not exist, and
-//! writes the graph down as pnpm would. The result is a function of the manifests, the packuments and the previous
-//! lockfile: the order in which packuments arrive has no part in it.
+//! It goes as pnpm does, so that both choose the same: [`walk`] chooses a version for everything that is asked for and tells
+//! the [`OnResolved`] hook of each; [`hoisted_peers`] adds the peers that are missing; [`peers`] finds the variants that each
+//! package has by its peers; [`to_lockfile`] writes them down. The result is a function of the manifests, the packuments
+//! and the previous lockfile: the order in which packuments arrive has no part in it.
 
-mod adjustments;
 mod error;
+mod extensions;
 mod foreign;
-mod graph_dep_paths;
-mod graph_peers;
-mod importer_packages;
+mod graph;
+mod hoisted_peers;
+mod loader;
+mod locked;
+mod look_ahead;
 mod manifest_edits;
+mod obstacle;
 mod packument;
 mod packuments;
+mod peers;
+mod preferences;
 mod prefetching_resolver;
 mod registry_packuments;
-mod registry_view;
-mod relay;
 mod roots;
 mod specifier;
 #[cfg(test)]
 mod tests;
 mod to_lockfile;
 mod version_chooser;
+mod version_pick;
+mod walk;
 
 pub use self::error::{InvalidPackument, RequiredBy, ResolveError, SharedError};
 pub use self::foreign::{ForeignPackage, ForeignPackages, ForeignSource};
-pub use self::packuments::{NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball};
+pub use self::packuments::{Detail, NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball};
 pub use self::prefetching_resolver::PrefetchingResolver;
 pub use self::registry_packuments::RegistryPackuments;
 pub use self::version_chooser::{ChosenVersion, VersionChooser};
 
-use self::adjustments::{Adjustments, Obstacle};
-use self::foreign::{OpenedPackage, package_key};
+use self::foreign::OpenedPackage;
+use self::hoisted_peers::with_missing_peers;
+use self::loader::Loader;
 use self::manifest_edits::ManifestEdits;
-use self::packument::Packument;
-use self::registry_view::Registry;
-use self::relay::Relay;
-use self::roots::{Opened, Roots};
+use self::peers::Direct;
+use self::roots::{Opened, roots_of};
 pub(crate) use self::specifier::target_of;
 use self::to_lockfile::to_lockfile;
+use self::walk::Walk;
 use crate::config::PeerDependencyRules;
 use crate::lockfile::{Lockfile, name_and_version};
-use crate::workspace::{ROOT, Target, Workspace, shown};
-use deno_npm::resolution::{AddPkgReqsOptions, NpmResolutionSnapshot, NpmVersionResolver, UnmetPeerDepDiagnostic};
-use deno_semver::package::PackageNv;
+use crate::workspace::{Target, Workspace, shown};
 use deno_semver::{Version, VersionReq};
 use futures_util::future::try_join_all;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a resolution starts from.
 pub struct ResolveRequest<'a> {
@@ -72,56 +75,26 @@ pub struct ResolveRequest<'a> {
 /// [`ResolveError`]: a package or version that is needed does not exist, a dependency is not from a registry, or the
 /// registry cannot be asked.
 pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveError> {
-    let edits = ManifestEdits::of(request.workspace);
-    let registry = Registry::new(request.packuments, Adjustments::new(request.previous), edits);
-    let opened = open_foreign(request.workspace, request.foreign).await?;
-    let relay = Relay::new(request.hook, registry.loaded());
-    let version_resolver = NpmVersionResolver {
-        link_packages: Default::default(),
-        newest_dependency_date_options: Default::default(),
-        // The manifests that the solver sees are overridden already.
-        overrides: Default::default(),
-        trust_policy: Default::default(),
-    };
-    loop {
-        let adjustments = registry.adjustments();
-        let roots = Roots::of(request.workspace, &adjustments, &opened)?;
-        let mut local = importer_packages::packuments(&roots);
-        local.extend(opened.values().filter_map(|package| Some((package.solver_name(), package.packument()?))));
-        registry.show(local);
-        let options = AddPkgReqsOptions {
-            package_reqs: &roots.requirements(),
-            version_resolver: &version_resolver,
-            should_dedup: false,
-        };
-        let solved = NpmResolutionSnapshot::default().add_pkg_reqs(&registry, options, Some(&relay)).await;
-        if let Some(failure) = registry.take_failure() {
-            return Err(failure);
-        }
-        let error = match solved.dep_graph_result {
-            Ok(graph) => {
-                let lockfile = to_lockfile(request.workspace, &roots, &opened, &graph, &registry)?;
-                for warning in warnings(roots, &graph, &registry, &adjustments, &solved.unmet_peer_diagnostics) {
-                    if !is_allowed(&warning, &request.workspace.settings.peer_dependency_rules) {
-                        request.hook.on_warning(warning);
-                    }
-                }
-                return Ok(lockfile);
-            }
-            Err(error) => error,
-        };
-        let Some(obstacle) = Obstacle::of(&error) else {
-            return Err(ResolveError::Solver { message: error.to_string() });
-        };
-        let chosen = relay.chosen();
-        if !registry.adjust(&obstacle, &chosen) {
-            return Err(explain(obstacle, request.workspace, &registry, &chosen));
+    let workspace = request.workspace;
+    let opened = open_foreign(workspace, request.foreign).await?;
+    let roots = roots_of(workspace, &opened);
+    let loader = Loader::new(request.packuments, ManifestEdits::of(workspace));
+    let mut walk = Walk::new(&loader, &request, &opened);
+    let projects = walk.projects(&roots).await?;
+    let direct = projects.into_iter().map(|(id, dependencies)| (id, Direct { dependencies, ..Direct::default() }));
+    let mut all = with_missing_peers(&mut walk, workspace, direct.collect()).await?;
+    all.variants.dedupe();
+    for warning in all.warnings.into_iter().chain(std::mem::take(&mut walk.skipped)) {
+        if !is_allowed(&warning, &workspace.settings.peer_dependency_rules) {
+            request.hook.on_warning(warning);
         }
     }
+    Ok(to_lockfile(workspace, &roots, &walk.graph, &all.variants, &loader))
 }
 
 /// Looks behind every specifier of the projects that no registry knows, each once.
 async fn open_foreign(workspace: &Workspace, foreign: &dyn ForeignPackages) -> Result<Opened, ResolveError> {
+    let peers_come_first = workspace.settings.auto_install_peers;
     let mut sources = BTreeMap::new();
     for (id, member) in &workspace.members {
         for (alias, wanted) in &member.wanted {
@@ -134,61 +107,12 @@ async fn open_foreign(workspace: &Workspace, foreign: &dyn ForeignPackages) -> R
     }
     let open = sources.into_iter().map(|(source, (alias, project))| async move {
         let package = foreign.open(alias, &source).await?;
-        let opened = OpenedPackage::new(alias, &source, package).filter(|package| package.packument().is_some());
+        let opened = OpenedPackage::new(alias, &source, package, peers_come_first);
         let (dependency, specifier) = (alias.clone(), source.reference());
         let no_package = || ResolveError::NoManifest { dependency, specifier, required_by: RequiredBy(vec![project]) };
         Ok::<_, ResolveError>((source, opened.ok_or_else(no_package)?))
     });
     Ok(try_join_all(open).await?.into_iter().collect())
-}
-
-/// The error for an obstacle that someone needs to pass.
-fn explain(obstacle: Obstacle, workspace: &Workspace, registry: &Registry<'_>, chosen: &[PackageNv]) -> ResolveError {
-    let mut required_by = Vec::new();
-    for (id, member) in &workspace.members {
-        let blocked = member.wanted.iter().any(|(alias, wanted)| match &wanted.target {
-            Target::Resolved { specifier, .. } => obstacle.blocks(&shown(id), alias, specifier),
-            Target::Link { .. } => false,
-        });
-        required_by.extend(blocked.then(|| shown(id)));
-    }
-    for package in chosen {
-        let version = registry.get(&package.name).and_then(|packument| packument.version(&package.version));
-        let Some(version) = version else { continue };
-        let parent = package.to_string();
-        let edges = version.dependencies.iter().filter(|(alias, _)| !version.is_optional(alias));
-        if edges.chain(&version.peer_dependencies).any(|(alias, range)| obstacle.blocks(&parent, alias, range)) {
-            required_by.push(parent);
-        }
-    }
-    required_by.dedup();
-    let required_by = RequiredBy(required_by);
-    match obstacle {
-        Obstacle::NoPackage { name } => {
-            ResolveError::NoPackage { registry: registry.base_url(&name), package: name, required_by }
-        }
-        Obstacle::NoVersion { name, range } => {
-            let available = registry.get(&name).map_or_else(String::new, |packument| available(&packument));
-            ResolveError::NoVersion { package: name, range: range.version_text().to_owned(), required_by, available }
-        }
-        Obstacle::Foreign { parent, alias, specifier } => {
-            let required_by = RequiredBy(vec![parent]);
-            ResolveError::Unsupported { dependency: alias, specifier, required_by }
-        }
-    }
-}
-
-/// The dist-tags and the newest versions of a package, for people.
-fn available(packument: &Packument) -> String {
-    const VERSIONS_SHOWN_MAX: usize = 5;
-    let name = &packument.name;
-    let tags: Vec<_> = packument.dist_tags.iter().map(|(tag, version)| format!("{tag}: {version}")).collect();
-    let newest: Vec<_> = packument.versions().rev().take(VERSIONS_SHOWN_MAX).map(ToString::to_string).collect();
-    match (tags.is_empty(), newest.is_empty()) {
-        (_, true) => format!("{name} has no versions"),
-        (true, false) => format!("the newest versions are {}", newest.join(", ")),
-        (false, false) => format!("its tags are {}; the newest versions are {}", tags.join(", "), newest.join(", ")),
-    }
 }
 
 /// Whether the project's rules say that a peer of another version will do.
@@ -201,35 +125,4 @@ fn is_allowed(warning: &ResolveWarning, rules: &PeerDependencyRules) -> bool {
     let will_do =
         |selector: &str| range(selector).zip(found.as_ref()).is_some_and(|(range, found)| range.matches(found));
     rules.allow_any.matches(&peer) || will_do(&peer) || will_do(&format!("{parent}>{peer}"))
-}
-
-/// What people should know of a resolution that went well, sorted.
-fn warnings(
-    roots: Roots,
-    graph: &NpmResolutionSnapshot,
-    registry: &Registry<'_>,
-    adjustments: &Adjustments,
-    unmet_peers: &[UnmetPeerDepDiagnostic],
-) -> BTreeSet<ResolveWarning> {
-    let mut warnings: BTreeSet<_> = roots.skipped.into_iter().collect();
-    for unmet in unmet_peers {
-        warnings.insert(ResolveWarning::UnmetPeer {
-            parent: unmet.ancestors.first().map_or_else(|| shown(ROOT), package_key),
-            dependency: unmet.dependency.to_string(),
-            found: unmet.resolved.to_string(),
-        });
-    }
-    for package in graph.all_packages_for_every_system() {
-        let version = registry.get(&package.id.nv.name).and_then(|packument| packument.version(&package.id.nv.version));
-        let parent = package.id.nv.to_string();
-        for (alias, range) in version.iter().flat_map(|version| &version.optional_dependencies) {
-            let foreign = target_of(alias, range).is_none();
-            let there = package.dependencies.contains_key(alias.as_str());
-            if !there && (foreign || adjustments.blocks(&parent, alias, range)) {
-                let dependency = format!("{alias}@{range}");
-                warnings.insert(ResolveWarning::OptionalSkipped { parent: parent.clone(), dependency });
-            }
-        }
-    }
-    warnings
 }

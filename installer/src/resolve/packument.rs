@@ -10,18 +10,14 @@ use crate::package::PackageId;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use deno_npm::registry::{
-    NpmPackageInfo, NpmPackageVersionBinEntry, NpmPackageVersionDistInfo, NpmPackageVersionInfo, NpmPeerDependencyMeta,
-    NpmUser,
-};
 use deno_semver::Version;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// The packument of one package.
 #[derive(Debug)]
@@ -33,6 +29,8 @@ pub(super) struct Packument {
     edits: Arc<ManifestEdits>,
     /// Whether the edits may concern some version.
     is_edited: bool,
+    /// What has been read so far.
+    manifests: Mutex<BTreeMap<Version, Option<Arc<VersionManifest>>>>,
 }
 
 /// What stands at the top of a packument.
@@ -42,21 +40,6 @@ struct Top<'a> {
     versions: Option<&'a RawValue>,
     #[serde(rename = "dist-tags", default)]
     dist_tags: Value,
-}
-
-/// The fields of a version that the solver's parser is strict about. With them right, it parses.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Shape {
-    version: Version,
-    #[serde(rename = "dist")]
-    _dist: NpmPackageVersionDistInfo,
-    #[serde(rename = "bin", default)]
-    _bin: Option<NpmPackageVersionBinEntry>,
-    #[serde(rename = "hasInstallScript", default)]
-    _has_install_script: Option<bool>,
-    #[serde(rename = "_npmUser", default)]
-    _npm_user: Option<NpmUser>,
 }
 
 impl Packument {
@@ -79,6 +62,7 @@ impl Packument {
             is_edited: str::from_utf8(&bytes).map_or(true, |text| edits.may_concern(name, text)),
             edits,
             bytes: bytes.clone(),
+            manifests: Mutex::default(),
         })
     }
 
@@ -87,69 +71,19 @@ impl Packument {
         self.versions.keys()
     }
 
-    /// What the packument says of one version.
-    pub fn version(&self, version: &Version) -> Option<VersionManifest> {
-        VersionManifest::parse(&self.raw(version)?)
+    /// Whether it names this version.
+    pub fn has(&self, version: &Version) -> bool {
+        self.versions.contains_key(version)
     }
 
-    /// The same for the solver, with the peers that pnpm sees. `None` when there is no such version, or it is unusable.
-    pub fn version_info(&self, version: &Version) -> Option<NpmPackageVersionInfo> {
-        let raw = self.raw(version)?;
-        let mut info = match serde_json::from_slice::<NpmPackageVersionInfo>(&raw) {
-            Ok(info) => info,
-            Err(_) => {
-                let mut value: Value = serde_json::from_slice(&raw).ok()?;
-                value.as_object_mut()?.remove("bin");
-                serde_json::from_value(value).ok()?
-            }
-        };
-        info.dist.as_ref()?;
-        info.version = version.clone();
-        let declared: BTreeSet<_> = info.peer_dependencies.keys().cloned().collect();
-        let NpmPackageVersionInfo {
-            dependencies,
-            optional_dependencies,
-            peer_dependencies,
-            peer_dependencies_meta: meta,
-            ..
-        } = &mut info;
-        // A peer that is an alias is looked for under that name alone; the solver would take the package behind it.
-        let foreign =
-            |name: &_, range: &str| range.starts_with("npm:") && meta.get(name).is_some_and(|meta| meta.optional);
-        peer_dependencies.retain(|name, range| {
-            !dependencies.contains_key(name) && !optional_dependencies.contains_key(name) && !foreign(name, range)
-        });
-        for (name, meta) in &info.peer_dependencies_meta {
-            let own = info.dependencies.contains_key(name) || info.optional_dependencies.contains_key(name);
-            if meta.optional && !own && !declared.contains(name) {
-                info.peer_dependencies.insert(name.clone(), "*".into());
-            }
+    /// What the packument says of one version. `None` when there is no such version, or it cannot be used.
+    pub fn version(&self, version: &Version) -> Option<Arc<VersionManifest>> {
+        let mut manifests = self.manifests.lock().expect("no one panics while holding this lock");
+        if let Some(known) = manifests.get(version) {
+            return known.clone();
         }
-        if self.edits.leave_peers_out() {
-            let peers = info.peer_dependencies.keys().cloned();
-            let optional = |name| (name, NpmPeerDependencyMeta { optional: true });
-            info.peer_dependencies_meta = peers.map(optional).collect();
-        }
-        Some(info)
-    }
-
-    /// The whole packument for the solver, each version parsed only when the solver looks at it. `None` where
-    /// [`version_info`](Self::version_info) would say anything else: a version is unusable (the solver panics when it
-    /// chooses one that does not parse), or has peers to be seen as pnpm does.
-    pub fn lazy_info(&self) -> Option<NpmPackageInfo> {
-        let usable = |(version, range): (&Version, &Range<usize>)| {
-            let shape = serde_json::from_slice::<Shape>(&self.bytes[range.clone()]);
-            shape.is_ok_and(|shape| shape.version == *version)
-        };
-        let plain = !self.is_edited && !self.mentions("\"peerDependencies") && self.versions.iter().all(usable);
-        let info = plain.then(|| NpmPackageInfo::from_packument_bytes(self.bytes.to_vec()))?.ok()?;
-        let complete = info.name.as_str() == self.name && info.versions.len() == self.versions.len();
-        complete.then_some(info)
-    }
-
-    /// Whether some version may name this package: a cheap test that errs on the side of yes.
-    pub fn mentions(&self, name: &str) -> bool {
-        str::from_utf8(&self.bytes).map_or(true, |text| text.contains(name))
+        let read = || VersionManifest::parse(&self.raw(version)?, self.edits.peers_come_first()).map(Arc::new);
+        manifests.entry(version.clone()).or_insert_with(read).clone()
     }
 
     fn raw(&self, version: &Version) -> Option<Cow<'_, [u8]>> {
@@ -168,7 +102,7 @@ impl Packument {
 pub(super) struct VersionManifest {
     pub dependencies: BTreeMap<String, String>,
     pub optional_dependencies: BTreeMap<String, String>,
-    /// Peers that are not dependencies as well; those only named in `peerDependenciesMeta` count as `*`.
+    /// Those only named in `peerDependenciesMeta` count as `*`.
     pub peer_dependencies: BTreeMap<String, String>,
     pub peer_dependencies_meta: BTreeMap<String, bool>,
     pub tarball: String,
@@ -177,21 +111,27 @@ pub(super) struct VersionManifest {
     pub cpu: Vec<String>,
     pub libc: Vec<String>,
     engines: BTreeMap<String, String>,
-    deprecated: Option<String>,
+    pub deprecated: Option<String>,
     has_bin: bool,
     bundled_dependencies: Vec<String>,
 }
 
 impl VersionManifest {
-    pub fn parse(raw: &[u8]) -> Option<VersionManifest> {
+    /// What is a dependency and a peer is a peer alone where `peers_come_first`; otherwise it is a dependency alone.
+    pub fn parse(raw: &[u8], peers_come_first: bool) -> Option<VersionManifest> {
         let value: Value = serde_json::from_slice(raw).ok()?;
-        let dependencies = texts_of(&value["dependencies"]);
+        let mut dependencies = texts_of(&value["dependencies"]);
         let optional_dependencies = texts_of(&value["optionalDependencies"]);
-        let own = |name: &String| dependencies.contains_key(name) || optional_dependencies.contains_key(name);
+        let mut peer_dependencies = texts_of(&value["peerDependencies"]);
+        if peers_come_first {
+            dependencies.retain(|name, _| !peer_dependencies.contains_key(name));
+        }
         let peer_dependencies_meta = optional_peers_of(&value["peerDependenciesMeta"]);
         let implied = peer_dependencies_meta.iter().filter(|(_, optional)| **optional);
-        let mut peer_dependencies: BTreeMap<_, _> = implied.map(|(name, _)| (name.clone(), "*".to_owned())).collect();
-        peer_dependencies.extend(texts_of(&value["peerDependencies"]));
+        for (name, _) in implied {
+            peer_dependencies.entry(name.clone()).or_insert_with(|| "*".to_owned());
+        }
+        let own = |name: &String| dependencies.contains_key(name) || optional_dependencies.contains_key(name);
         peer_dependencies.retain(|name, _| !own(name));
         let has_bin = match &value["bin"] {
             Value::String(path) => !path.is_empty(),
@@ -214,6 +154,21 @@ impl VersionManifest {
             peer_dependencies,
             peer_dependencies_meta,
         })
+    }
+
+    /// What is installed for the package: name under node_modules, what is asked for, and whether it works without. What it
+    /// brings along in its own tarball is not installed.
+    pub fn edges(&self) -> impl Iterator<Item = (&str, &str, bool)> {
+        let optional = self.optional_dependencies.iter().map(|(alias, range)| (&**alias, &**range, true));
+        // npm's registry repeats optional dependencies under `dependencies`.
+        let needed = self.dependencies.iter().filter(|(alias, _)| !self.optional_dependencies.contains_key(*alias));
+        let edges = optional.chain(needed.map(|(alias, range)| (&**alias, &**range, false)));
+        edges.filter(|(alias, ..)| !self.bundled_dependencies.iter().any(|bundled| bundled == alias))
+    }
+
+    /// Whether nothing is installed for the package, and nothing has to stand beside it.
+    pub fn is_leaf(&self) -> bool {
+        self.dependencies.is_empty() && self.optional_dependencies.is_empty() && self.peer_dependencies.is_empty()
     }
 
     /// Whether the package works without this dependency or peer.
@@ -303,7 +258,7 @@ mod tests {
                 "1.1.0":{"version":"1.1.0","dist":"gone"},"nonsense":{},"2.0.0":null}"#,
         );
         let good = Version::parse_from_npm("1.0.0").unwrap();
-        let usable: Vec<_> = packument.versions().filter(|version| packument.version_info(version).is_some()).collect();
+        let usable: Vec<_> = packument.versions().filter(|version| packument.version(version).is_some()).collect();
         assert_eq!(usable, [&good]);
         let manifest = packument.version(&good).unwrap();
         assert_eq!(manifest.os, ["linux"]);
@@ -325,11 +280,12 @@ mod tests {
                 "peerDependencies":{"a":"*","b":"^1"},"peerDependenciesMeta":{"c":{"optional":true},"b":{}}}}"#,
         );
         let version = Version::parse_from_npm("1.0.0").unwrap();
-        let manifest = packument.version(&version).unwrap();
+        let manifest = VersionManifest::parse(&packument.raw(&version).unwrap(), true).unwrap();
         let peers: Vec<_> = manifest.peer_dependencies.iter().map(|(name, range)| format!("{name}@{range}")).collect();
-        assert_eq!(peers, ["b@^1", "c@*"]);
+        assert_eq!(peers, ["a@*", "b@^1", "c@*"]);
+        assert!(manifest.dependencies.is_empty());
         assert!(manifest.is_optional("c") && !manifest.is_optional("b") && !manifest.is_optional("a"));
-        let info = packument.version_info(&version).unwrap();
-        assert_eq!(info.peer_dependencies.len(), 2);
+        let own = packument.version(&version).unwrap();
+        assert_eq!((own.dependencies.len(), own.peer_dependencies.len()), (1, 2));
     }
 }

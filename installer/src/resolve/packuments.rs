@@ -1,6 +1,7 @@
 //! What resolution asks of a registry, and what it tells while it runs.
 
 use crate::package::PackageId;
+pub use crate::registry::Detail;
 use async_trait::async_trait;
 use bytes::Bytes;
 use miette::Diagnostic;
@@ -8,14 +9,15 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// A source of packuments. Resolution asks for each name once.
+/// A source of packuments. Resolution asks for each name and detail once.
 #[async_trait(?Send)]
 pub trait Packuments {
-    /// The packument of a package as JSON, abbreviated or full.
+    /// The packument of a package as JSON, abbreviated or full: an abbreviated one need not say which C library a package is
+    /// for.
     ///
     /// # Errors
     /// [`PackumentError::NotFound`] when the registry has no such package, `Failed` for everything else.
-    async fn packument(&self, name: &str) -> Result<Bytes, PackumentError>;
+    async fn packument(&self, name: &str, detail: Detail) -> Result<Bytes, PackumentError>;
 
     /// The base URL of the registry that serves this package: tarballs at its canonical URL are not spelled out in the
     /// lockfile.

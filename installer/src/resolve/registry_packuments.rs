@@ -19,8 +19,8 @@ impl RegistryPackuments {
 
 #[async_trait(?Send)]
 impl Packuments for RegistryPackuments {
-    async fn packument(&self, name: &str) -> Result<Bytes, PackumentError> {
-        self.registry.packument(name, Detail::Abbreviated).await.map_err(|error| match error.kind {
+    async fn packument(&self, name: &str, detail: Detail) -> Result<Bytes, PackumentError> {
+        self.registry.packument(name, detail).await.map_err(|error| match error.kind {
             FetchErrorKind::NotFound => PackumentError::NotFound,
             _ => PackumentError::Failed(error),
         })

@@ -1,7 +1,7 @@
 //! Resolution against a registry in memory.
 
 use super::{
-    ForeignPackage, ForeignPackages, ForeignSource, OnResolved, PackumentError, Packuments, ResolveError,
+    Detail, ForeignPackage, ForeignPackages, ForeignSource, OnResolved, PackumentError, Packuments, ResolveError,
     ResolveRequest, ResolveWarning, ResolvedTarball, resolve,
 };
 use crate::config::ProjectSettings;
@@ -51,7 +51,7 @@ impl Memory {
 
 #[async_trait(?Send)]
 impl Packuments for Memory {
-    async fn packument(&self, name: &str) -> Result<Bytes, PackumentError> {
+    async fn packument(&self, name: &str, _detail: Detail) -> Result<Bytes, PackumentError> {
         if let Some(delay_ms) = self.delay_ms {
             rt::sleep(Duration::from_millis(delay_ms(name))).await;
         }
@@ -419,4 +419,89 @@ fn peers_are_left_out_where_the_setting_says_so() {
         assert_eq!(lockfile.settings.auto_install_peers, auto_install_peers);
         assert!(lockfile.importers["."].dependencies["a"].version.contains("(host@1.0.0)"));
     }
+}
+
+#[test]
+fn a_chain_of_packages_may_be_long() {
+    const LENGTH: usize = 5_000;
+    let name = |number: usize| format!("p{number:05}");
+    let mut memory = Memory::default().with("host", "1.0.0", json!({}));
+    for number in 0..LENGTH {
+        memory = memory.with(&name(number), "1.0.0", json!({ "dependencies": { name(number + 1): "1" } }));
+    }
+    memory = memory.with(&name(LENGTH), "1.0.0", json!({ "peerDependencies": { "host": "1" } }));
+    let lockfile = lock(&memory, &json!({ "dependencies": { name(0): "1", "host": "1" } }));
+    assert_eq!(lockfile.snapshots.len(), LENGTH + 2);
+    assert!(lockfile.snapshots.contains_key(&format!("{}@1.0.0(host@1.0.0)", name(LENGTH / 2))));
+}
+
+#[test]
+fn a_cycle_of_packages_is_cut_at_the_same_place_wherever_it_is_entered() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "dependencies": { "b": "1" } }))
+        .with("b", "1.0.0", json!({ "dependencies": { "c": "1" }, "peerDependencies": { "host": "*" } }))
+        .with("c", "1.0.0", json!({ "dependencies": { "a": "1" } }))
+        .with("host", "1.0.0", json!({}));
+    let of = |first: &str| {
+        let lockfile = lock(&memory, &json!({ "dependencies": { first: "1", "host": "1" } }));
+        lockfile.snapshots.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(of("a").len(), 4);
+    assert_eq!(of("a"), of("b"));
+    assert_eq!(of("a"), of("c"));
+}
+
+#[test]
+fn what_stands_above_is_preferred_and_what_is_deprecated_is_not() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "dependencies": { "b": "^1.0.0", "c": "1" } }))
+        .with("b", "1.0.0", json!({}))
+        .with("b", "1.1.0", json!({}))
+        .with("b", "1.2.0", json!({ "deprecated": "broken" }))
+        .with("c", "1.0.0", json!({ "dependencies": { "b": "1" } }));
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1" } }));
+    assert_eq!(lockfile.snapshots["a@1.0.0"].dependencies["b"], "1.1.0");
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1", "b": "1.0.0" } }));
+    assert_eq!(snapshots(&lockfile), ["a@1.0.0", "b@1.0.0", "c@1.0.0"], "what the project has serves all");
+}
+
+#[test]
+fn a_peer_that_nobody_has_is_given_to_the_project() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "dependencies": { "b": "1" }, "peerDependencies": { "host": "^1.0.0" } }))
+        .with("b", "1.0.0", json!({ "peerDependencies": { "host": "*" } }))
+        .with("host", "1.0.0", json!({ "dependencies": { "d": "1" } }))
+        .with("host", "2.0.0", json!({}))
+        .with(
+            "d",
+            "1.0.0",
+            json!({ "peerDependencies": { "opt": "*" }, "peerDependenciesMeta": { "opt": { "optional": true } } }),
+        )
+        .with("e", "1.0.0", json!({ "dependencies": { "opt": "1" } }))
+        .with("opt", "1.0.0", json!({}));
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1" } }));
+    assert_eq!(snapshots(&lockfile), ["a@1.0.0(host@1.0.0)", "b@1.0.0(host@1.0.0)", "d@1.0.0", "host@1.0.0"]);
+    assert_eq!(lockfile.importers["."].dependencies.len(), 1, "the project does not ask for it");
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1", "e": "1" } }));
+    assert!(
+        snapshots(&lockfile).contains(&"d@1.0.0(opt@1.0.0)"),
+        "the graph has it anyway: {:?}",
+        snapshots(&lockfile)
+    );
+}
+
+#[test]
+fn a_variant_gives_way_to_one_that_has_all_of_its_peers_and_more() {
+    let memory = Memory::default()
+        .with(
+            "tool",
+            "1.0.0",
+            json!({ "peerDependencies": { "opt": "1" }, "peerDependenciesMeta": { "opt": { "optional": true } } }),
+        )
+        .with("opt", "1.0.0", json!({}))
+        .with("opt", "2.0.0", json!({}))
+        .with("a", "1.0.0", json!({ "dependencies": { "tool": "1", "opt": "1" } }))
+        .with("b", "1.0.0", json!({ "dependencies": { "tool": "1" } }));
+    let project = json!({ "dependencies": { "a": "1", "b": "1" } });
+    assert!(snapshots(&lock(&memory, &project)).contains(&"b@1.0.0(opt@1.0.0)"));
 }

@@ -1,16 +1,17 @@
 //! One range, one version: what the `--no-lockfile` path asks, package by package, of the same packuments as
 //! [`resolve`](super::resolve).
 
-use super::available;
+use super::loader::fetch;
 use super::manifest_edits::ManifestEdits;
-use super::packument::{Packument, VersionManifest};
+use super::obstacle::available;
+use super::packument::VersionManifest;
+use super::packuments::Detail;
 use super::specifier::target_of;
-use super::{InvalidPackument, PackumentError, Packuments, RequiredBy, ResolveError};
+use super::version_pick::pick;
+use super::{Packuments, RequiredBy, ResolveError};
 use crate::lockfile::LockedPackage;
 use crate::package::PackageId;
-use crate::rt;
 use crate::workspace::Workspace;
-use deno_semver::{Version, VersionReq};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -51,52 +52,33 @@ impl<P: Packuments> VersionChooser<P> {
             let (dependency, specifier) = (alias.to_owned(), specifier.to_owned());
             return Err(ResolveError::Unsupported { dependency, specifier, required_by: required_by() });
         };
-        let package = || name.to_owned();
-        let bytes = self.packuments.packument(name).await.map_err(|error| match error {
-            PackumentError::NotFound => {
-                let registry = self.packuments.registry(name);
-                ResolveError::NoPackage { package: package(), registry, required_by: required_by() }
-            }
-            PackumentError::Failed(cause) => ResolveError::Registry { package: package(), source: cause.into() },
-        })?;
-        let (owned_name, edits) = (name.to_owned(), self.edits.clone());
-        let parsed = rt::blocking("parse packument", move || Packument::parse(&owned_name, bytes, edits)).await;
-        let packument = parsed.map_err(|source| InvalidPackument { package: package(), source: Arc::new(source) })?;
-        let chosen = best_version(&packument, range)
+        let Some(packument) = fetch(&self.packuments, name, Detail::Abbreviated, self.edits.clone()).await? else {
+            let registry = self.packuments.registry(name);
+            return Err(ResolveError::NoPackage { package: name.to_owned(), registry, required_by: required_by() });
+        };
+        let chosen = pick(&packument, range, &BTreeMap::new())
             .and_then(|version| packument.version(&version).map(|manifest| (version, manifest)));
         let Some((version, manifest)) = chosen else {
             return Err(ResolveError::NoVersion {
-                package: package(),
+                package: name.to_owned(),
                 range: range.to_owned(),
                 required_by: required_by(),
                 available: available(&packument),
             });
         };
-        Ok(chosen_version(PackageId::new(name, version.to_string()), manifest, &self.packuments.registry(name)))
+        Ok(chosen_version(PackageId::new(name, version.to_string()), &manifest, &self.packuments.registry(name)))
     }
 }
 
-fn chosen_version(package: PackageId, manifest: VersionManifest, registry: &str) -> ChosenVersion {
+fn chosen_version(package: PackageId, manifest: &VersionManifest, registry: &str) -> ChosenVersion {
+    // npm's registry repeats optional dependencies under `dependencies`.
+    let is_needed = |name: &String| !manifest.optional_dependencies.contains_key(name);
+    let needed = manifest.dependencies.iter().filter(|(name, _)| is_needed(name));
     ChosenVersion {
         tarball_url: manifest.tarball.clone(),
         locked: manifest.to_locked(&package, registry, false),
         package,
-        // npm's registry repeats optional dependencies under `dependencies`.
-        dependencies: manifest
-            .dependencies
-            .into_iter()
-            .filter(|(name, _)| !manifest.optional_dependencies.contains_key(name))
-            .collect(),
-        optional_dependencies: manifest.optional_dependencies,
+        dependencies: needed.map(|(name, range)| (name.clone(), range.clone())).collect(),
+        optional_dependencies: manifest.optional_dependencies.clone(),
     }
-}
-
-/// A dist-tag's version; else `latest` where the range allows it; else the highest that the range allows.
-fn best_version(packument: &Packument, range: &str) -> Option<Version> {
-    if let Some(tagged) = packument.dist_tags.get(range) {
-        return Some(tagged.clone());
-    }
-    let requirement = VersionReq::parse_from_npm(range).ok()?;
-    let latest = packument.dist_tags.get("latest").filter(|latest| requirement.matches(latest));
-    latest.or_else(|| packument.versions().rev().find(|version| requirement.matches(version))).cloned()
 }

@@ -1,7 +1,7 @@
 //! Commands: `.bin/<command>`, a small shell script that starts the right program on the right file.
 //!
-//! As in pnpm, each project has the commands of its own dependencies, each package those of its, and the hoisted packages
-//! have theirs beside them.
+//! As in pnpm, each project has the commands of its own dependencies and of their peers, each package its own and those of its
+//! dependencies, and the hoisted packages have theirs beside them.
 //!
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
 //! script can say where hoisted packages are (`NODE_PATH`).
@@ -51,18 +51,20 @@ pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedMani
             Direct::Snapshot(dep_path) => of_snapshot(dep_path, modules_dir.join(name)),
             Direct::Directory(target) => of_directory(target, modules_dir.join(name)),
         });
+        let peers = links.peers.get(importer).into_iter().flatten();
+        let peers = peers.filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
         let public = links.public.iter().filter(|_| importer == ROOT);
         let public = public.filter_map(|(name, dep_path)| of_snapshot(dep_path, modules_dir.join(name)));
-        let public = public.map(|provider| Provider { is_own: false, ..provider });
-        bins.extend(commands(&modules_dir, own.chain(public)));
+        let others = public.chain(peers).map(|provider| Provider { is_own: false, ..provider });
+        bins.extend(commands(&modules_dir, own.chain(others)));
     }
     let hoisted_modules_dir = layout.hoisted_modules_dir();
     let hoisted =
         links.hoisted.iter().filter_map(|(name, dep_path)| of_snapshot(dep_path, hoisted_modules_dir.join(name)));
     bins.extend(commands(&hoisted_modules_dir, hoisted));
     for (dep_path, dependencies) in &links.snapshots {
-        let providers =
-            dependencies.values().filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
+        let providers = dependencies.values().chain([dep_path]);
+        let providers = providers.filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
         bins.extend(commands(&layout.own_modules_dir(dep_path), providers));
     }
     bins

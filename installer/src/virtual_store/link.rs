@@ -1,9 +1,10 @@
 //! The symbolic links of node_modules: a snapshot to its dependencies, each project to its own, and the hoisted rest.
 
+use super::hoist::{hoisted, in_order_of_kinds};
 use super::layout::normal;
 use super::{InstalledPackages, Layout};
 use crate::config::NamePatterns;
-use crate::lockfile::{DepPath, Importer, IncludeKinds, Lockfile, Snapshot, dep_path_of};
+use crate::lockfile::{DepPath, Importer, IncludeKinds, LockedPackage, Lockfile, Snapshot, dep_path_of, package_key};
 use crate::rt::{self, FileKind};
 use crate::workspace::{ImporterId, ROOT};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,8 @@ pub struct LinkPlan {
     pub public: BTreeMap<String, DepPath>,
     /// Name under node_modules/.pnpm/node_modules → directory, for the projects of the workspace.
     pub hoisted_projects: BTreeMap<String, PathBuf>,
+    /// Project → the peers that its own dependencies need and that are not its own: it has their commands.
+    pub peers: BTreeMap<ImporterId, BTreeSet<DepPath>>,
     /// Installed snapshot → its dependencies: name beside it → snapshot.
     pub snapshots: BTreeMap<DepPath, BTreeMap<String, DepPath>>,
     /// Every link, in a fixed order.
@@ -106,10 +109,12 @@ pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
     let snapshots: BTreeMap<_, _> =
         installed.keys().map(|dep_path| (dep_path.clone(), dependencies(lockfile, installed, dep_path))).collect();
     let mut plan = LinkPlan { direct, snapshots, ..LinkPlan::default() };
+    plan.peers = importers.iter().map(|id| (id.clone(), peers_of_direct(lockfile, &plan, id))).collect();
     let root = plan.direct_packages(ROOT);
-    let own = importers.iter().map(|id| plan.direct_packages(id));
+    let own =
+        importers.iter().flat_map(|id| in_order_of_kinds(lockfile, id, plan.direct_packages(id))).collect::<Vec<_>>();
     (plan.public, plan.hoisted) =
-        hoisted(&plan.snapshots, own, &root).into_iter().partition(|(name, _)| hoisting.public.matches(name));
+        hoisted(&plan.snapshots, &own, &root).into_iter().partition(|(name, _)| hoisting.public.matches(name));
     plan.hoisted.retain(|name, _| hoisting.private.matches(name));
     plan.hoisted_projects = projects.clone();
     plan.hoisted_projects.retain(|name, _| hoisting.private.matches(name));
@@ -166,6 +171,21 @@ fn direct_dependencies(importer: &str, request: LinkRequest<'_>) -> BTreeMap<Str
     direct.collect()
 }
 
+/// The peers that a project's own dependencies do not work without and that the project does not have itself.
+fn peers_of_direct(lockfile: &Lockfile, plan: &LinkPlan, importer: &str) -> BTreeSet<DepPath> {
+    let own = plan.direct_packages(importer);
+    let peers = own.values().flat_map(|dep_path| {
+        let locked = lockfile.packages.get(package_key(dep_path));
+        let is_optional =
+            |locked: &LockedPackage, name| locked.peer_dependencies_meta.get(name).is_some_and(|meta| meta.optional);
+        let peers =
+            locked.into_iter().flat_map(|locked| locked.peer_dependencies.keys().map(move |name| (locked, name)));
+        let names = peers.filter(move |(locked, name)| !is_optional(locked, *name)).map(|(_, name)| name);
+        names.filter_map(|name| plan.snapshots.get(dep_path)?.get(name).map(|peer| (name, peer)))
+    });
+    peers.filter(|(name, _)| !own.contains_key(*name)).map(|(_, peer)| peer.clone()).collect()
+}
+
 /// A snapshot's dependencies that are installed: name under node_modules → snapshot.
 fn dependencies(lockfile: &Lockfile, installed: &InstalledPackages, dep_path: &str) -> BTreeMap<String, DepPath> {
     let Some(Snapshot { dependencies, optional_dependencies, .. }) = lockfile.snapshots.get(dep_path) else {
@@ -176,39 +196,6 @@ fn dependencies(lockfile: &Lockfile, installed: &InstalledPackages, dep_path: &s
         .map(|(alias, reference)| (alias.clone(), dep_path_of(alias, reference)))
         .filter(|(_, dep_path)| installed.contains_key(dep_path))
         .collect()
-}
-
-/// What packages can find without naming it: for each name, the snapshot nearest to a project, by dep path where several
-/// are equally near; never a name that the root project itself asks for. As pnpm hoists with the pattern `*`.
-fn hoisted(
-    snapshots: &BTreeMap<DepPath, BTreeMap<String, DepPath>>,
-    own: impl Iterator<Item = BTreeMap<String, DepPath>>,
-    root: &BTreeMap<String, DepPath>,
-) -> BTreeMap<String, DepPath> {
-    let mut hoisted = BTreeMap::new();
-    let mut seen: BTreeSet<DepPath> = BTreeSet::new();
-    for (alias, dep_path) in own.flatten() {
-        seen.insert(dep_path.clone());
-        if !root.contains_key(&alias) {
-            hoisted.entry(alias).or_insert(dep_path);
-        }
-    }
-    let mut level = seen.clone();
-    while !level.is_empty() {
-        let mut next_level = BTreeSet::new();
-        for parent in &level {
-            for (alias, dep_path) in snapshots.get(parent).into_iter().flatten() {
-                if !root.contains_key(alias) && !hoisted.contains_key(alias) {
-                    hoisted.insert(alias.clone(), dep_path.clone());
-                }
-                if seen.insert(dep_path.clone()) {
-                    next_level.insert(dep_path.clone());
-                }
-            }
-        }
-        level = next_level;
-    }
-    hoisted
 }
 
 /// Makes one link. One that is right already is left alone; what stands in its way gives way.

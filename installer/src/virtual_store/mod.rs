@@ -8,6 +8,7 @@ pub mod bins;
 pub mod boot_note;
 mod create_virtual_store;
 pub mod direct;
+mod hoist;
 mod import;
 mod install_package_by_snapshot;
 mod layout;

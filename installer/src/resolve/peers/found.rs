@@ -1,0 +1,86 @@
+//! The peers that were found for a package and for what is below it, and those that were not.
+
+use super::names::Names;
+use super::scope::Scope;
+use super::tree::{NodeId, Tree};
+use crate::resolve::graph::PackageIndex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// A peer that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    pub range: String,
+    pub optional: bool,
+}
+
+/// Above a node: the peers that it and what is below it take from there, and those that are missing.
+#[derive(Debug, Clone, Default)]
+pub struct Peers {
+    pub resolved: BTreeMap<String, NodeId>,
+    pub missing: BTreeMap<String, Missing>,
+}
+
+impl Peers {
+    pub fn is_empty(&self) -> bool {
+        self.resolved.is_empty() && self.missing.is_empty()
+    }
+}
+
+/// What the peers of one project's packages came to.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Everything that a peer was missing for.
+    pub missing: BTreeMap<String, BTreeSet<Missing>>,
+    /// What is a peer somewhere, and where it stands.
+    pub providers: BTreeMap<String, Rc<[PackageIndex]>>,
+}
+
+/// What was found for a package at one node, and holds where the same peers are.
+#[derive(Debug)]
+struct Entry {
+    peers: Rc<Peers>,
+    node: NodeId,
+}
+
+/// What was found before, by package.
+#[derive(Debug, Default)]
+pub struct FoundBefore {
+    /// Packages that have no peers, and nothing below them that takes any from above.
+    pub pure: BTreeSet<PackageIndex>,
+    entries: BTreeMap<PackageIndex, Vec<Entry>>,
+}
+
+impl FoundBefore {
+    /// Remembers what was found at a node.
+    pub fn add(&mut self, package: PackageIndex, node: NodeId, peers: &Rc<Peers>) {
+        if peers.is_empty() {
+            self.pure.insert(package);
+        } else {
+            self.entries.entry(package).or_default().push(Entry { peers: peers.clone(), node });
+        }
+    }
+
+    /// What would be found again in this scope, and at which node it was found.
+    pub fn find(
+        &self,
+        package: PackageIndex,
+        scope: &Scope,
+        tree: &Tree<'_>,
+        names: &Names,
+    ) -> Option<(Rc<Peers>, NodeId)> {
+        let is_same = |name: &str, node: NodeId| {
+            scope.get(name).is_some_and(|provider| {
+                let same_name = || names.get(node).is_some() && names.get(node) == names.get(provider.node);
+                let same_package = || tree.package(node) == provider.package && self.pure.contains(&provider.package);
+                provider.node == node || same_name() || same_package()
+            })
+        };
+        let entries = self.entries.get(&package).into_iter().flatten();
+        let mut same = entries.filter(|entry| {
+            entry.peers.resolved.iter().all(|(name, node)| is_same(name, *node))
+                && entry.peers.missing.keys().all(|name| scope.get(name).is_none())
+        });
+        same.next().map(|entry| (entry.peers.clone(), entry.node))
+    }
+}

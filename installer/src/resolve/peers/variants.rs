@@ -1,0 +1,79 @@
+//! The variants of packages that a lockfile has as snapshots.
+
+use super::names::Names;
+use super::tree::{NodeId, Tree};
+use crate::lockfile::DepPath;
+use crate::resolve::graph::PackageIndex;
+use crate::workspace::ImporterId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A package with one set of peers.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    pub package: PackageIndex,
+    /// Its dependencies and its peers: name under node_modules → dep path.
+    pub dependencies: BTreeMap<String, DepPath>,
+    /// Names of the peers that what is below it takes from above it, or misses.
+    pub transitive_peers: BTreeSet<String>,
+    /// Names of all peers that it or what is below it takes from above.
+    pub peers: BTreeSet<String>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Variants {
+    pub by_dep_path: BTreeMap<DepPath, Variant>,
+    /// The projects' direct dependencies.
+    pub direct: BTreeMap<ImporterId, BTreeMap<String, DepPath>>,
+    /// The dep paths of each package, in the order in which they were found.
+    pub of_package: BTreeMap<PackageIndex, Vec<DepPath>>,
+}
+
+/// A node whose peers are found.
+#[derive(Debug)]
+pub struct Resolved {
+    pub dependencies: BTreeMap<String, NodeId>,
+    pub transitive_peers: BTreeSet<String>,
+    pub peers: BTreeSet<String>,
+}
+
+impl Variants {
+    /// What the nodes come to, once all have their names. Of nodes with the same name the highest counts.
+    pub fn of(
+        tree: &Tree<'_>,
+        names: &Names,
+        resolved: BTreeMap<NodeId, Resolved>,
+        direct: BTreeMap<ImporterId, Vec<(String, NodeId)>>,
+    ) -> Variants {
+        let name = |node: NodeId| names.get(node).cloned().unwrap_or_default();
+        let named =
+            |nodes: &[(String, NodeId)]| nodes.iter().map(|(alias, node)| (alias.clone(), name(*node))).collect();
+        let mut variants = Variants::default();
+        let mut depths: BTreeMap<DepPath, usize> = BTreeMap::new();
+        for node in &names.order {
+            let (dep_path, package, depth) = (name(*node), tree.package(*node), tree.depth(*node));
+            let Some(found) = resolved.get(node) else {
+                // What was found elsewhere is here too.
+                depths.entry(dep_path).and_modify(|known| *known = depth.min(*known));
+                continue;
+            };
+            let of_package = variants.of_package.entry(package).or_default();
+            if !of_package.contains(&dep_path) {
+                of_package.push(dep_path.clone());
+            }
+            if depths.get(&dep_path).is_some_and(|known| *known <= depth) {
+                continue;
+            }
+            depths.insert(dep_path.clone(), depth);
+            let variant = Variant {
+                package,
+                dependencies: found.dependencies.iter().map(|(alias, node)| (alias.clone(), name(*node))).collect(),
+                transitive_peers: found.transitive_peers.clone(),
+                peers: found.peers.clone(),
+            };
+            variants.by_dep_path.insert(dep_path, variant);
+        }
+        variants.direct = direct.iter().map(|(id, nodes)| (id.clone(), named(nodes))).collect();
+        variants
+    }
+}

@@ -1,0 +1,234 @@
+//! Chooses a version for everything that is asked for, level by level, as pnpm does.
+//!
+//! All of a level is chosen before anything below it. Of a package that is met more than once, the dependencies are chosen
+//! where it was met first: on the highest level; there, below the first project; there, on the path that sorts first. So the
+//! graph is a function of the manifests, the packuments and the previous lockfile.
+
+use super::graph::{Graph, GraphPackage, PackageIndex};
+use super::loader::Loader;
+use super::locked::Locked;
+use super::look_ahead::{LookAhead, detail_of};
+use super::obstacle::{Obstacle, explain};
+use super::packuments::{ResolveWarning, ResolvedTarball};
+use super::preferences::{ABOVE, DIRECT, Layer, Preferences};
+use super::roots::{Opened, Root, Roots};
+use super::specifier::target_of;
+use super::version_pick::pick;
+use super::{ResolveError, ResolveRequest};
+use crate::manifest::DependencyKind;
+use crate::package::PackageId;
+use crate::workspace::{ImporterId, shown};
+use deno_semver::Version;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Name under node_modules → package.
+pub(super) type Dependencies = BTreeMap<String, PackageIndex>;
+
+/// See the module.
+pub(super) struct Walk<'l> {
+    loader: &'l Loader<'l>,
+    request: &'l ResolveRequest<'l>,
+    opened: &'l Opened,
+    locked: Locked<'l>,
+    preferences: Rc<Preferences>,
+    ahead: LookAhead<'l>,
+    pub graph: Graph,
+    /// What was left out.
+    pub skipped: BTreeSet<ResolveWarning>,
+}
+
+/// One dependency, as it is asked for.
+struct Edge<'e> {
+    alias: &'e str,
+    specifier: &'e str,
+    /// What the previous lockfile has, where that will do.
+    locked: Option<Version>,
+    /// Whether whoever asks for it works without.
+    optional: bool,
+    /// Who asks for it, for people.
+    parent: &'e str,
+}
+
+/// What was chosen for an edge, and whether it was not in the graph before.
+type Chosen = (PackageIndex, bool);
+
+/// A package whose dependencies are to be chosen.
+struct Occurrence {
+    /// Where it comes in its level: the place of what is above it in the level before, or of its project; then its key.
+    place: (usize, String),
+    package: PackageIndex,
+    layer: Layer,
+}
+
+impl<'l> Walk<'l> {
+    pub fn new(loader: &'l Loader<'l>, request: &'l ResolveRequest<'l>, opened: &'l Opened) -> Self {
+        let preferences = Rc::new(Preferences::of(request.workspace, request.previous));
+        Walk {
+            loader,
+            request,
+            opened,
+            locked: Locked::new(request.previous),
+            ahead: LookAhead::new(loader, preferences.clone()),
+            preferences,
+            graph: Graph::default(),
+            skipped: BTreeSet::new(),
+        }
+    }
+
+    /// What the projects ask for, and everything below it.
+    pub async fn projects(&mut self, roots: &Roots) -> Result<BTreeMap<ImporterId, Dependencies>, ResolveError> {
+        for (alias, root) in roots.values().flat_map(|roots| &roots.resolved) {
+            if root.foreign.is_none() {
+                self.look_ahead(alias, &root.range, root.kind == DependencyKind::Optional);
+            }
+        }
+        let (mut direct, mut level) = (BTreeMap::new(), Vec::new());
+        for (number, (id, roots)) in roots.iter().enumerate() {
+            let mut chosen = Vec::new();
+            for (alias, root) in &roots.resolved {
+                let package = self.choose_root(id, alias, root).await?;
+                chosen.extend(package.map(|package| (alias.clone(), package)));
+            }
+            let layer = self.layer(&Layer::default(), &chosen, DIRECT);
+            level.extend(self.occurrences(number, &chosen, &layer));
+            direct.insert(id.clone(), dependencies_of(chosen));
+        }
+        self.below(level).await?;
+        Ok(direct)
+    }
+
+    /// Peers that a project is to have although it does not ask for them, and everything below: name → range.
+    pub async fn peers(&mut self, peers: &BTreeMap<String, String>) -> Result<Dependencies, ResolveError> {
+        peers.iter().for_each(|(name, range)| self.look_ahead(name, range, false));
+        let mut chosen = Vec::new();
+        for (name, range) in peers {
+            let edge = Edge { alias: name, specifier: range, locked: None, optional: false, parent: "" };
+            let package = self.choose(&edge, &Layer::default()).await?;
+            chosen.extend(package.map(|package| (name.clone(), package)));
+        }
+        let layer = self.layer(&Layer::default(), &chosen, ABOVE);
+        let level = self.occurrences(0, &chosen, &layer).collect();
+        self.below(level).await?;
+        Ok(dependencies_of(chosen))
+    }
+
+    async fn choose_root(&mut self, importer: &str, alias: &str, root: &Root) -> Result<Option<Chosen>, ResolveError> {
+        if let Some(source) = &root.foreign {
+            return Ok(Some(self.graph.add_foreign(&self.opened[source])));
+        }
+        let locked = self.locked.of_project(importer, alias, &root.range);
+        let optional = root.kind == DependencyKind::Optional;
+        let edge = Edge { alias, specifier: &root.range, locked, optional, parent: &shown(importer) };
+        self.choose(&edge, &Layer::default()).await
+    }
+
+    /// Chooses the dependencies of the packages of a level, then of those that are new, and so on.
+    async fn below(&mut self, mut level: Vec<Occurrence>) -> Result<(), ResolveError> {
+        while !level.is_empty() {
+            level.sort_by(|one, other| one.place.cmp(&other.place));
+            for occurrence in &level {
+                let manifest = self.graph.packages[occurrence.package].manifest.clone();
+                manifest.edges().for_each(|(alias, specifier, optional)| self.look_ahead(alias, specifier, optional));
+            }
+            let mut next = Vec::new();
+            for (place, Occurrence { package, layer, .. }) in level.into_iter().enumerate() {
+                let GraphPackage { key, manifest, .. } = &self.graph.packages[package];
+                let (key, manifest) = (key.clone(), manifest.clone());
+                let mut chosen = Vec::new();
+                for (alias, specifier, optional) in manifest.edges() {
+                    let locked = self.locked.of_package(&key, alias, specifier);
+                    let edge = Edge { alias, specifier, locked, optional, parent: &key };
+                    let dependency = self.choose(&edge, &layer).await?;
+                    // A package that depends on itself has itself already.
+                    let dependency = dependency.filter(|(dependency, _)| *dependency != package);
+                    chosen.extend(dependency.map(|dependency| (alias.to_owned(), dependency)));
+                }
+                let layer = self.layer(&layer, &chosen, ABOVE);
+                next.extend(self.occurrences(place, &chosen, &layer));
+                self.graph.packages[package].dependencies = dependencies_of(chosen);
+            }
+            level = next;
+        }
+        Ok(())
+    }
+
+    fn look_ahead(&mut self, alias: &str, specifier: &str, optional: bool) {
+        if let Some((name, range)) = target_of(alias, specifier) {
+            self.ahead.ask(name, range, detail_of(optional));
+        }
+    }
+
+    /// Chooses a version. `None` where there is none, and none is needed.
+    async fn choose(&mut self, edge: &Edge<'_>, layer: &Layer) -> Result<Option<Chosen>, ResolveError> {
+        let obstacle = match self.find(edge, layer).await? {
+            Ok(chosen) => return Ok(Some(chosen)),
+            Err(obstacle) => obstacle,
+        };
+        if !edge.optional {
+            return Err(explain(obstacle, self.request.workspace, &self.graph, self.loader));
+        }
+        let dependency = format!("{}@{}", edge.alias, edge.specifier);
+        self.skipped.insert(ResolveWarning::OptionalSkipped { parent: edge.parent.to_owned(), dependency });
+        Ok(None)
+    }
+
+    async fn find(&mut self, edge: &Edge<'_>, layer: &Layer) -> Result<Result<Chosen, Obstacle>, ResolveError> {
+        let Some((name, range)) = target_of(edge.alias, edge.specifier) else {
+            let (alias, specifier) = (edge.alias.to_owned(), edge.specifier.to_owned());
+            return Ok(Err(Obstacle::Foreign { alias, specifier }));
+        };
+        let Some(packument) = self.ahead.packument(name, range, detail_of(edge.optional)).await? else {
+            return Ok(Err(Obstacle::NoPackage { name: name.to_owned() }));
+        };
+        let locked = edge.locked.clone().filter(|version| packument.version(version).is_some());
+        let version = locked.or_else(|| {
+            let mut preferred = self.preferences.weights(&packument, range);
+            layer.add_to(&mut preferred, &packument);
+            pick(&packument, range, &preferred)
+        });
+        let found = version.and_then(|version| Some((packument.version(&version)?, version)));
+        let Some((manifest, version)) = found else {
+            return Ok(Err(Obstacle::NoVersion { name: name.to_owned(), range: range.to_owned() }));
+        };
+        let (package, is_new) = self.graph.add(name, &version, manifest.clone());
+        if is_new {
+            self.request.hook.on_resolved(ResolvedTarball {
+                package: PackageId::new(name, version.to_string()),
+                tarball_url: manifest.tarball.clone(),
+                integrity: manifest.integrity.clone(),
+                os: manifest.os.clone(),
+                cpu: manifest.cpu.clone(),
+                libc: manifest.libc.clone(),
+            });
+        }
+        Ok(Ok((package, is_new)))
+    }
+
+    /// What is preferred below packages that stand side by side.
+    fn layer(&self, above: &Layer, chosen: &[(String, Chosen)], weight: u64) -> Layer {
+        let mut layer = above.clone();
+        for (_, (package, _)) in chosen {
+            let package = &self.graph.packages[*package];
+            layer.insert(&package.name, &package.version, weight);
+        }
+        layer
+    }
+
+    /// Those of `chosen` that are met for the first time.
+    fn occurrences(
+        &self,
+        above: usize,
+        chosen: &[(String, Chosen)],
+        layer: &Layer,
+    ) -> impl Iterator<Item = Occurrence> {
+        chosen.iter().filter(|(_, (_, is_new))| *is_new).map(move |(_, (package, _))| {
+            let place = (above, self.graph.packages[*package].key.clone());
+            Occurrence { place, package: *package, layer: layer.clone() }
+        })
+    }
+}
+
+fn dependencies_of(chosen: Vec<(String, Chosen)>) -> Dependencies {
+    chosen.into_iter().map(|(alias, (package, _))| (alias, package)).collect()
+}
