@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::{env, io};
+use std::{env, io, thread};
 
 /// What is counted: an install with nothing there, one with a lockfile, one with all in the store, a mixture, and peers.
 pub const SCENARIOS: [&str; 5] = ["prefetch-cold-race", "frozen", "all-warm", "mixed", "peer-variants"];
@@ -54,16 +54,20 @@ pub enum CostError {
 ///
 /// # Errors
 /// When there is no valgrind or no compiler here, or they do not do what they should.
-pub fn count(planted: u64, counted: impl Fn()) -> Result<Costs, CostError> {
+pub fn count(planted: u64, counted: impl Fn() + Sync) -> Result<Costs, CostError> {
     let version = output(Command::new("rustc").arg("--version"), "rustc")?;
-    let mut instructions_per_run = BTreeMap::new();
-    for scenario in SCENARIOS {
+    let count_one = &|scenario: &str| {
         let before = instructions(scenario, 1)?;
         let after = instructions(scenario, 1 + RUNS + planted)?;
-        instructions_per_run.insert(scenario.to_owned(), (after - before) / RUNS);
         counted();
-    }
-    Ok(Costs { compiler: version.0.trim().to_owned(), instructions_per_run })
+        Ok((scenario.to_owned(), (after - before) / RUNS))
+    };
+    // All at once: what others do meanwhile costs time, and no instructions.
+    let instructions_per_run: Result<BTreeMap<_, _>, CostError> = thread::scope(|scope| {
+        let counting = SCENARIOS.map(|scenario| scope.spawn(move || count_one(scenario)));
+        counting.into_iter().map(|count| count.join().expect("counting does not panic")).collect()
+    });
+    Ok(Costs { compiler: version.0.trim().to_owned(), instructions_per_run: instructions_per_run? })
 }
 
 fn instructions(scenario: &str, runs: u64) -> Result<u64, CostError> {
