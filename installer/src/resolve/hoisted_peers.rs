@@ -2,6 +2,7 @@
 
 use super::ResolveError;
 use super::peers::{AllPeers, Direct, Found, Missing, resolve_peers};
+use super::specifier::target_of;
 use super::version_pick::{allows_with_prereleases, intersection};
 use super::walk::Walk;
 use crate::workspace::{ImporterId, Workspace};
@@ -59,8 +60,9 @@ fn needed(
 ) -> BTreeMap<String, String> {
     let mut needed = BTreeMap::new();
     for (name, all) in missing {
-        let ranges: BTreeSet<&str> =
-            all.iter().filter(|missing| !missing.optional).map(|missing| missing.range.as_str()).collect();
+        // What no registry has (`workspace:`, left in by mistake) stays missing.
+        let needed_here = all.iter().filter(|missing| !missing.optional && target_of(name, &missing.range).is_some());
+        let ranges: BTreeSet<&str> = needed_here.map(|missing| missing.range.as_str()).collect();
         if ranges.is_empty() || !go_together(&ranges) {
             continue;
         }

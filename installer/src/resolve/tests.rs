@@ -491,6 +491,12 @@ fn a_peer_that_nobody_has_is_given_to_the_project() {
 }
 
 #[test]
+fn a_peer_that_no_registry_can_have_stays_missing() {
+    let memory = Memory::default().with("a", "1.0.0", json!({ "peerDependencies": { "host": "workspace:^" } }));
+    assert_eq!(snapshots(&lock(&memory, &json!({ "dependencies": { "a": "1" } }))), ["a@1.0.0"]);
+}
+
+#[test]
 fn a_variant_gives_way_to_one_that_has_all_of_its_peers_and_more() {
     let memory = Memory::default()
         .with(

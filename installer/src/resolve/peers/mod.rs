@@ -128,15 +128,15 @@ impl Search<'_> {
     }
 
     /// Finds the peers of the packages at which cycles were cut, with what the project has. That says nothing about what is
-    /// missing: each of them stands somewhere in the tree as well.
+    /// missing or not accepted: each of them stands somewhere in the tree as well.
     fn cut_off(&mut self, scope: &Rc<Scope>) {
-        let found = self.found.clone();
+        let (found, warnings) = (self.found.clone(), self.warnings.clone());
         while let Some((alias, node)) = self.cut_off.pop() {
             if !self.resolved.contains_key(&node) && self.names.get(node).is_none() {
                 self.children(&[(alias, node)].as_slice().into(), scope);
             }
         }
-        self.found = found;
+        (self.found, self.warnings) = (found, warnings);
     }
 
     /// Finds the peers of packages that stand side by side; what they take from above.
