@@ -1,8 +1,8 @@
 //! Choosing versions: the projects of a workspace in, one [`Lockfile`] out, for every platform at once.
 //!
-//! It goes as pnpm does, so that both choose the same: [`walk`] chooses a version for everything that is asked for and tells
-//! the [`OnResolved`] hook of each; [`hoisted_peers`] adds the peers that are missing; [`peers`] finds the variants that each
-//! package has by its peers; [`to_lockfile`] writes them down. The result is a function of the manifests, the packuments
+//! It goes as pnpm does, so that both choose the same: `walk` chooses a version for everything that is asked for and tells
+//! the [`OnResolved`] hook of each; `hoisted_peers` adds the peers that are missing; `peers` finds the variants that each
+//! package has by its peers; `to_lockfile` writes them down. The result is a function of the manifests, the packuments
 //! and the previous lockfile: the order in which packuments arrive has no part in it.
 
 mod error;
