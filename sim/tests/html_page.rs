@@ -44,8 +44,7 @@ fn a_person_with_a_keyboard_can_step_through_a_failure() {
         );
         assert!(browser.value("document.querySelectorAll('text.lane').length").as_u64().unwrap() >= 5);
         assert!(browser.value("document.querySelectorAll('.bar.get').length").as_u64().unwrap() >= 1);
-        let open = browser.value("document.querySelectorAll('.bar.wait.open').length").as_u64().unwrap();
-        assert!(open >= 1, "a wait that never ends");
+        assert_eq!(browser.value("document.querySelectorAll('.bar.wait.open').length"), 2, "the waits that never end");
         assert_eq!(browser.value("document.querySelectorAll('.dot.flip').length"), 2);
         assert_eq!(browser.value("document.querySelectorAll('path.join').length"), 1);
 
