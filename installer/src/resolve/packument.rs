@@ -160,10 +160,14 @@ impl VersionManifest {
     /// brings along in its own tarball is not installed.
     pub fn edges(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         let optional = self.optional_dependencies.iter().map(|(alias, range)| (&**alias, &**range, true));
-        // npm's registry repeats optional dependencies under `dependencies`.
-        let needed = self.dependencies.iter().filter(|(alias, _)| !self.optional_dependencies.contains_key(*alias));
-        let edges = optional.chain(needed.map(|(alias, range)| (&**alias, &**range, false)));
+        let edges = optional.chain(self.needed().map(|(alias, range)| (&**alias, &**range, false)));
         edges.filter(|(alias, ..)| !self.bundled_dependencies.iter().any(|bundled| bundled == alias))
+    }
+
+    /// The dependencies that the package does not work without.
+    pub fn needed(&self) -> impl Iterator<Item = (&String, &String)> {
+        // npm's registry repeats optional dependencies under `dependencies`.
+        self.dependencies.iter().filter(|(alias, _)| !self.optional_dependencies.contains_key(*alias))
     }
 
     /// Whether nothing is installed for the package, and nothing has to stand beside it.

@@ -71,14 +71,11 @@ impl<P: Packuments> VersionChooser<P> {
 }
 
 fn chosen_version(package: PackageId, manifest: &VersionManifest, registry: &str) -> ChosenVersion {
-    // npm's registry repeats optional dependencies under `dependencies`.
-    let is_needed = |name: &String| !manifest.optional_dependencies.contains_key(name);
-    let needed = manifest.dependencies.iter().filter(|(name, _)| is_needed(name));
     ChosenVersion {
         tarball_url: manifest.tarball.clone(),
         locked: manifest.to_locked(&package, registry, false),
         package,
-        dependencies: needed.map(|(name, range)| (name.clone(), range.clone())).collect(),
+        dependencies: manifest.needed().map(|(name, range)| (name.clone(), range.clone())).collect(),
         optional_dependencies: manifest.optional_dependencies.clone(),
     }
 }

@@ -1,0 +1,146 @@
+//! Variants of packages, and peers that are missing.
+
+use super::*;
+
+#[test]
+fn a_package_has_a_variant_for_each_set_of_peers() {
+    let memory = Memory::default()
+        .with("react", "17.0.0", json!({}))
+        .with("react", "18.0.0", json!({}))
+        .with("hooks", "1.0.0", json!({ "peerDependencies": { "react": "*" } }))
+        .with("old-app", "1.0.0", json!({ "dependencies": { "react": "^17.0.0", "hooks": "^1.0.0" } }));
+    let project = json!({ "dependencies": { "react": "^18.0.0", "hooks": "^1.0.0", "old-app": "^1.0.0" } });
+    let lockfile = lock(&memory, &project);
+    let expected =
+        ["hooks@1.0.0(react@17.0.0)", "hooks@1.0.0(react@18.0.0)", "old-app@1.0.0", "react@17.0.0", "react@18.0.0"];
+    assert_eq!(snapshots(&lockfile), expected);
+    assert_eq!(lockfile.importers["."].dependencies["hooks"].version, "1.0.0(react@18.0.0)");
+    assert_eq!(lockfile.snapshots["old-app@1.0.0"].dependencies["hooks"], "1.0.0(react@17.0.0)");
+}
+
+#[test]
+fn peers_nest_and_bubble_up() {
+    let memory = Memory::default()
+        .with("c", "1.0.0", json!({}))
+        .with("p", "1.0.0", json!({ "peerDependencies": { "c": "*" } }))
+        .with("x", "1.0.0", json!({ "peerDependencies": { "p": "*", "o": "*" }, "peerDependenciesMeta": { "o": { "optional": true } } }))
+        .with("w", "1.0.0", json!({ "dependencies": { "x": "1" } }))
+        .with("o", "1.0.0", json!({}));
+    let lockfile = lock(&memory, &json!({ "dependencies": { "c": "1", "p": "1", "w": "1" } }));
+    let expected = ["c@1.0.0", "p@1.0.0(c@1.0.0)", "w@1.0.0(p@1.0.0(c@1.0.0))", "x@1.0.0(p@1.0.0(c@1.0.0))"];
+    assert_eq!(snapshots(&lockfile), expected);
+    assert_eq!(lockfile.snapshots["w@1.0.0(p@1.0.0(c@1.0.0))"].transitive_peer_dependencies, ["o", "p"]);
+}
+
+#[test]
+fn peers_in_a_cycle_end() {
+    let memory = Memory::default().with("a", "1.0.0", json!({ "peerDependencies": { "b": "*" } })).with(
+        "b",
+        "1.0.0",
+        json!({ "peerDependencies": { "a": "*" } }),
+    );
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1", "b": "1" } }));
+    assert_eq!(snapshots(&lockfile), ["a@1.0.0(b@1.0.0)", "b@1.0.0(a@1.0.0)"]);
+}
+
+#[test]
+fn peers_are_left_out_where_the_setting_says_so() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "peerDependencies": { "host": "*", "other": "*" } }))
+        .with("host", "1.0.0", json!({}))
+        .with("other", "1.0.0", json!({}));
+    let project = json!({ "dependencies": { "a": "1", "host": "1" }, "peerDependencies": { "other": "*" } });
+    for (auto_install_peers, expected) in [(true, 3), (false, 2)] {
+        let workspace =
+            workspace_of(&[(ROOT, &project)], &ProjectSettings { auto_install_peers, ..Default::default() });
+        let heard = Heard::default();
+        let request = ResolveRequest {
+            workspace: &workspace,
+            packuments: &memory,
+            foreign: &Nowhere,
+            previous: None,
+            hook: &heard,
+        };
+        let lockfile = run(resolve(request)).unwrap();
+        assert_eq!(lockfile.packages.len(), expected, "{}", lockfile.to_yaml());
+        assert_eq!(lockfile.settings.auto_install_peers, auto_install_peers);
+        assert!(lockfile.importers["."].dependencies["a"].version.contains("(host@1.0.0)"));
+    }
+}
+
+#[test]
+fn a_chain_of_packages_may_be_long() {
+    const LENGTH: usize = 5_000;
+    let name = |number: usize| format!("p{number:05}");
+    let mut memory = Memory::default().with("host", "1.0.0", json!({}));
+    for number in 0..LENGTH {
+        memory = memory.with(&name(number), "1.0.0", json!({ "dependencies": { name(number + 1): "1" } }));
+    }
+    memory = memory.with(&name(LENGTH), "1.0.0", json!({ "peerDependencies": { "host": "1" } }));
+    let lockfile = lock(&memory, &json!({ "dependencies": { name(0): "1", "host": "1" } }));
+    assert_eq!(lockfile.snapshots.len(), LENGTH + 2);
+    assert!(lockfile.snapshots.contains_key(&format!("{}@1.0.0(host@1.0.0)", name(LENGTH / 2))));
+}
+
+#[test]
+fn a_cycle_of_packages_is_cut_at_the_same_place_wherever_it_is_entered() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "dependencies": { "b": "1" } }))
+        .with("b", "1.0.0", json!({ "dependencies": { "c": "1" }, "peerDependencies": { "host": "*" } }))
+        .with("c", "1.0.0", json!({ "dependencies": { "a": "1" } }))
+        .with("host", "1.0.0", json!({}));
+    let of = |first: &str| {
+        let lockfile = lock(&memory, &json!({ "dependencies": { first: "1", "host": "1" } }));
+        lockfile.snapshots.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(of("a").len(), 4);
+    assert_eq!(of("a"), of("b"));
+    assert_eq!(of("a"), of("c"));
+}
+
+#[test]
+fn a_peer_that_nobody_has_is_given_to_the_project() {
+    let memory = Memory::default()
+        .with("a", "1.0.0", json!({ "dependencies": { "b": "1" }, "peerDependencies": { "host": "^1.0.0" } }))
+        .with("b", "1.0.0", json!({ "peerDependencies": { "host": "*" } }))
+        .with("host", "1.0.0", json!({ "dependencies": { "d": "1" } }))
+        .with("host", "2.0.0", json!({}))
+        .with(
+            "d",
+            "1.0.0",
+            json!({ "peerDependencies": { "opt": "*" }, "peerDependenciesMeta": { "opt": { "optional": true } } }),
+        )
+        .with("e", "1.0.0", json!({ "dependencies": { "opt": "1" } }))
+        .with("opt", "1.0.0", json!({}));
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1" } }));
+    assert_eq!(snapshots(&lockfile), ["a@1.0.0(host@1.0.0)", "b@1.0.0(host@1.0.0)", "d@1.0.0", "host@1.0.0"]);
+    assert_eq!(lockfile.importers["."].dependencies.len(), 1, "the project does not ask for it");
+    let lockfile = lock(&memory, &json!({ "dependencies": { "a": "1", "e": "1" } }));
+    assert!(
+        snapshots(&lockfile).contains(&"d@1.0.0(opt@1.0.0)"),
+        "the graph has it anyway: {:?}",
+        snapshots(&lockfile)
+    );
+}
+
+#[test]
+fn a_peer_that_no_registry_can_have_stays_missing() {
+    let memory = Memory::default().with("a", "1.0.0", json!({ "peerDependencies": { "host": "workspace:^" } }));
+    assert_eq!(snapshots(&lock(&memory, &json!({ "dependencies": { "a": "1" } }))), ["a@1.0.0"]);
+}
+
+#[test]
+fn a_variant_gives_way_to_one_that_has_all_of_its_peers_and_more() {
+    let memory = Memory::default()
+        .with(
+            "tool",
+            "1.0.0",
+            json!({ "peerDependencies": { "opt": "1" }, "peerDependenciesMeta": { "opt": { "optional": true } } }),
+        )
+        .with("opt", "1.0.0", json!({}))
+        .with("opt", "2.0.0", json!({}))
+        .with("a", "1.0.0", json!({ "dependencies": { "tool": "1", "opt": "1" } }))
+        .with("b", "1.0.0", json!({ "dependencies": { "tool": "1" } }));
+    let project = json!({ "dependencies": { "a": "1", "b": "1" } });
+    assert!(snapshots(&lock(&memory, &project)).contains(&"b@1.0.0(opt@1.0.0)"));
+}
