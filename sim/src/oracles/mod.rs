@@ -16,6 +16,7 @@ mod o10_error_names_the_cause;
 mod o11_same_result;
 mod o12_no_barrier;
 mod o13_one_per_project;
+mod o14_one_packument;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -60,7 +61,7 @@ impl Violation {
 }
 
 /// All of them, in the order of their numbers.
-pub fn all() -> [&'static dyn Oracle; 13] {
+pub fn all() -> [&'static dyn Oracle; 14] {
     [
         &o01_one_in_flight::OneInFlight,
         &o02_one_body::OneBody,
@@ -75,6 +76,7 @@ pub fn all() -> [&'static dyn Oracle; 13] {
         &o11_same_result::SameResult,
         &o12_no_barrier::NoBarrier,
         &o13_one_per_project::OnePerProject,
+        &o14_one_packument::OnePackument,
     ]
 }
 

@@ -43,6 +43,7 @@ pub fn good_run() -> Observation {
 pub fn get(started_us: u64, ended_us: u64) -> Get {
     Get {
         path: "/a/-/a-1.0.0.tgz".to_owned(),
+        accept: "*/*".to_owned(),
         tarball: Some(VersionedName(PackageId::new("a", "1.0.0"))),
         started_us,
         ended_us: Some(ended_us),

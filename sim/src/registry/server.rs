@@ -31,6 +31,8 @@ const PIECE_BYTES: usize = 1024;
 pub struct Get {
     /// The path asked for, decoded.
     pub path: String,
+    /// Which kind of document was asked for, as the `Accept` header has it.
+    pub accept: String,
     /// Whose tarball it is; `None` for a packument.
     pub tarball: Option<VersionedName>,
     /// When the request arrived.
@@ -57,10 +59,10 @@ impl GetLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&self, path: &str, tarball: Option<VersionedName>) -> OpenGet {
-        let started_us = crate::clock::now_us();
+    fn start(&self, path: &str, accept: &str, tarball: Option<VersionedName>) -> OpenGet {
+        let (started_us, path, accept) = (crate::clock::now_us(), path.to_owned(), accept.to_owned());
         let mut gets = self.lock();
-        gets.push(Get { path: path.to_owned(), tarball, started_us, ended_us: None, status: 0, completed: false });
+        gets.push(Get { path, accept, tarball, started_us, ended_us: None, status: 0, completed: false });
         OpenGet { log: self.clone(), index: gets.len() - 1 }
     }
 }
@@ -134,7 +136,10 @@ pub async fn serve(scenario: Arc<Scenario>, published: Arc<Published>, log: GetL
         let registry = registry.clone();
         let service = service_fn(move |request: Request<hyper::body::Incoming>| {
             let registry = registry.clone();
-            async move { Ok::<_, Infallible>(registry.answer(request.uri().path()).await) }
+            async move {
+                let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+                Ok::<_, Infallible>(registry.answer(request.uri().path(), accept.unwrap_or_default()).await)
+            }
         });
         let connection =
             hyper::server::conn::http1::Builder::new().timer(Timer).serve_connection(TokioIo::new(stream), service);
@@ -146,7 +151,7 @@ pub async fn serve(scenario: Arc<Scenario>, published: Arc<Published>, log: GetL
 }
 
 impl Registry {
-    async fn answer(&self, raw_path: &str) -> Response<Serve> {
+    async fn answer(&self, raw_path: &str, accept: &str) -> Response<Serve> {
         let decoded = raw_path.replace("%2f", "/").replace("%2F", "/").replace("%40", "@");
         // Where a redirect led to: the same tarball, so many hops later.
         let (path, hops_done) = match decoded.split_once(HOPS) {
@@ -155,15 +160,15 @@ impl Registry {
         };
         let latency_ms = self.latency.lock().unwrap_or_else(PoisonError::into_inner)(&path);
         if let Some(packument) = self.published.packuments.get(&path) {
-            let get = self.log.start(&path, None);
+            let get = self.log.start(&path, accept, None);
             tokio::time::sleep(Duration::from_millis(latency_ms)).await;
             return respond(StatusCode::OK, packument.clone(), Serving::default(), None, get);
         }
         let Some((id, tarball)) = self.published.tarballs.get(&path) else {
-            let get = self.log.start(&path, None);
+            let get = self.log.start(&path, accept, None);
             return respond(StatusCode::NOT_FOUND, Bytes::new(), Serving::default(), None, get);
         };
-        let get = self.log.start(&path, Some(id.clone()));
+        let get = self.log.start(&path, accept, Some(id.clone()));
         let serving = self.servings.get(id).cloned().unwrap_or_default();
         let fault = match serving.always {
             Some(Fault::Redirects(hops)) => Some(Fault::Redirects(hops)),
