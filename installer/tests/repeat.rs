@@ -138,3 +138,70 @@ fn pnpm_s_files_say_what_is_there() {
     assert_eq!(modules["included"]["devDependencies"], json!(false));
     assert!(!read(".pnpm/lock.yaml").contains("tool"));
 }
+
+/// A root with a tool, and two projects of which one needs the other; a patch to one of their packages.
+fn installed_workspace() -> (LocalRegistry, TempDir) {
+    let (registry, dir) = (LocalRegistry::start(), tempfile::tempdir().unwrap());
+    registry.publish(&[
+        Package::new("leaf", "1.0.0").file("index.js", "old\n"),
+        Package::new("tool", "1.0.0").with("bin", json!("tool.sh")).file("tool.sh", "#!/bin/sh\necho tool\n"),
+    ]);
+    let settings = "packages:\n  - packages/*\npatchedDependencies:\n  leaf: leaf.patch\n";
+    std::fs::write(dir.path().join("pnpm-workspace.yaml"), settings).unwrap();
+    std::fs::write(dir.path().join("leaf.patch"), patch_to("new")).unwrap();
+    project(dir.path(), &json!({ "name": "root", "devDependencies": { "tool": "1.0.0" } }));
+    member(dir.path(), "a", &json!({ "leaf": "1.0.0" }));
+    member(dir.path(), "b", &json!({ "a": "workspace:*", "tool": "1.0.0" }));
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    (registry, dir)
+}
+
+fn patch_to(text: &str) -> String {
+    format!("diff --git a/index.js b/index.js\n--- a/index.js\n+++ b/index.js\n@@ -1 +1 @@\n-old\n+{text}\n")
+}
+
+fn member(root: &Path, name: &str, dependencies: &serde_json::Value) {
+    let dir = root.join("packages").join(name);
+    std::fs::create_dir_all(&dir).unwrap();
+    project(&dir, &json!({ "name": name, "version": "1.0.0", "dependencies": dependencies }));
+}
+
+#[test]
+fn a_workspace_is_recognised_from_any_of_its_projects() {
+    let (registry, dir) = installed_workspace();
+    for (importer, arguments) in [(".", [].as_slice()), ("packages/a", &[]), (".", &["--frozen-lockfile"])] {
+        let store = dir.path().join("store");
+        std::fs::rename(&store, dir.path().join("aside")).unwrap();
+        let arguments = [arguments, &["--store-dir", store.to_str().unwrap()]].concat();
+        let text = succeeded(&lockstep(&registry, &dir.path().join(importer), &arguments));
+        assert!(text.contains("Already up to date") && !store.exists(), "{importer}: {text}");
+        std::fs::rename(dir.path().join("aside"), &store).unwrap();
+    }
+}
+
+#[test]
+fn any_change_in_a_workspace_is_noticed() {
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 6] = [
+        ("a dependency more", |root| member(root, "a", &json!({ "leaf": "1.0.0", "tool": "1.0.0" }))),
+        ("a project more", |root| member(root, "c", &json!({ "leaf": "1.0.0" }))),
+        ("a project less", |root| std::fs::remove_dir_all(root.join("packages/b")).unwrap()),
+        ("a link less", |root| std::fs::remove_file(root.join("packages/b/node_modules/a")).unwrap()),
+        ("a command less", |root| std::fs::remove_file(root.join("packages/b/node_modules/.bin/tool")).unwrap()),
+        ("another patch", |root| std::fs::write(root.join("leaf.patch"), patch_to("newer")).unwrap()),
+    ];
+    for (what, change) in changes {
+        let (registry, dir) = installed_workspace();
+        change(dir.path());
+        assert!(used_the_store(&registry, dir.path(), &[]), "{what}");
+        assert!(!used_the_store(&registry, dir.path(), &[]), "{what}, once more");
+    }
+}
+
+#[test]
+fn a_part_of_a_workspace_is_not_the_whole() {
+    let (registry, dir) = installed_workspace();
+    assert!(used_the_store(&registry, dir.path(), &["--filter", "a"]));
+    assert!(used_the_store(&registry, dir.path(), &[]), "the other projects were not looked at");
+    assert!(!used_the_store(&registry, dir.path(), &[]));
+}

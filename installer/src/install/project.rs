@@ -11,7 +11,7 @@ use crate::tarball::integrity::InvalidIntegrity;
 use crate::virtual_store::Layout;
 use crate::virtual_store::bins::LinkedManifests;
 use crate::workspace::filter::{self, Selection};
-use crate::workspace::{ImporterId, ROOT, Workspace};
+use crate::workspace::{ImporterId, Member, ROOT, Target, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -129,16 +129,16 @@ impl ProjectError {
 impl Project {
     /// Reads every package.json and, unless it goes unused, pnpm-lock.yaml.
     pub(super) async fn open(options: &InstallOptions) -> Result<Self, InstallError> {
-        let (dir, path, settings) = (options.dir.clone(), options.path, options.settings.project.clone());
-        let selectors = options.filter.clone();
+        let options = options.clone();
         rt::blocking("read project", move || {
-            let inputs = Inputs::read(&dir);
-            let workspace = Workspace::open(&dir, &settings)?;
-            let selection = filter::select(&workspace, &dir, &selectors)?;
+            let dir = &options.dir;
+            let inputs = Inputs::read(&options);
+            let workspace = Workspace::open(dir, &options.settings.project)?;
+            let selection = filter::select(&workspace, dir, &options.filter)?;
             let lockfile_path = workspace.root.join(lockfile::FILE_NAME);
-            let id = workspace.id_of(&dir);
+            let id = workspace.id_of(dir);
             let manifest_bytes = rt::fs::read(&workspace.dir(&id).join("package.json")).unwrap_or_default();
-            let lockfile = match path {
+            let lockfile = match options.path {
                 InstallPath::NoLockfile => None,
                 InstallPath::Fresh | InstallPath::Frozen => Lockfile::read(&lockfile_path)?,
             };
@@ -206,7 +206,7 @@ impl Project {
             selection: self.selection.clone(),
             manifest_bytes: self.manifest_bytes.clone(),
             layout: self.layout.clone(),
-            inputs: self.inputs.with_manifest(&text),
+            inputs: self.inputs.with_manifest(&self.id, &text),
             lockfile_path: self.lockfile_path.clone(),
             lockfile: self.lockfile.clone(),
             edit: Some(AppliedEdit { text, kept, resolves: edit.resolves() }),
@@ -230,18 +230,26 @@ impl Project {
         &self.workspace.members[&self.id].manifest
     }
 
-    /// Whether what decides the tree is in the three files that the next install would look at.
-    pub(super) fn is_simple(&self, lockfile: &Lockfile) -> bool {
-        let local = |locked: &lockfile::LockedPackage| {
+    /// Whether the next install can tell by the inputs alone that nothing changed: every project is installed, and nothing
+    /// that they need is in some directory of this machine.
+    pub(super) fn is_told_by_inputs(&self, lockfile: &Lockfile) -> bool {
+        let is_local = |locked: &lockfile::LockedPackage| {
             let tarball = locked.resolution.tarball.as_deref();
             locked.resolution.directory.is_some() || tarball.is_some_and(|url| url.starts_with("file:"))
         };
-        let settings = &self.workspace.settings;
-        settings.packages.is_empty()
-            && settings.patched_dependencies.is_empty()
-            && self.workspace.members.len() == 1
-            && self.workspace.root == self.layout.project_dir
-            && !lockfile.packages.values().any(local)
+        let dirs = self.dirs();
+        let leads_away = |(id, member): (&ImporterId, &Member)| {
+            member.wanted.values().any(|wanted| match &wanted.target {
+                Target::Link { path } => !dirs.contains(&self.layout.importer_dir(&format!("{id}/{path}"))),
+                Target::Resolved { .. } => false,
+            })
+        };
+        // A lockfile with a project that is gone is left alone by a frozen install, and not by the next that is none.
+        let all_are_here = lockfile.importers.keys().all(|id| self.workspace.members.contains_key(id));
+        self.is_whole()
+            && all_are_here
+            && !lockfile.packages.values().any(is_local)
+            && !self.workspace.members.iter().any(leads_away)
     }
 
     fn manifest_path(&self) -> PathBuf {

@@ -1,18 +1,20 @@
 //! Recognises a project in which nothing changed since its last install, so that the next one ends at once: no request,
 //! no look at the store, no lockfile parsed.
 //!
-//! An install that is complete leaves a note in node_modules with one digest: of what decided the tree (package.json,
-//! pnpm-lock.yaml, the settings, this program's version) and of what shows that it is still that tree (pnpm's files about
-//! it, the project's links and commands, the names in .pnpm, the machine's start). Contents are compared, never times. The
-//! note goes before anything changes, so a tree that an interrupted install left has none.
+//! An install that is complete leaves a note in node_modules with one digest: of what decided the tree (every package.json,
+//! pnpm-lock.yaml, patches, the settings, this program's version) and of what shows that it is still that tree (pnpm's files
+//! about it, the projects' links and commands, the names in .pnpm, the machine's start). Contents are compared, never times.
+//! The note goes before anything changes, so a tree that an interrupted install left has none.
 
 use super::{InstallOptions, InstallPath, Summary};
 use crate::config::{Auth, NetworkSettings, Settings};
 use crate::lockfile;
 use crate::rt;
 use crate::virtual_store::{Layout, direct, modules_yaml};
+use crate::workspace::{ImporterId, Workspace, dir_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -22,7 +24,10 @@ pub const FILE_NAME: &str = ".lockstep-state.json";
 /// What decides the tree, as it was when an install began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inputs {
-    manifest: String,
+    /// Of every project, by importer id.
+    manifests: BTreeMap<ImporterId, String>,
+    /// By selector.
+    patches: BTreeMap<String, String>,
     workspace: String,
     lockfile: String,
 }
@@ -38,18 +43,29 @@ struct Note {
 
 impl Inputs {
     /// Reads what decides the tree; blocks. What cannot be read counts as absent: whoever needs it says so.
-    pub(super) fn read(dir: &Path) -> Self {
-        let of_file = |name: &str| digest_of(rt::fs::read(&dir.join(name)).ok().as_deref());
+    pub(super) fn read(options: &InstallOptions) -> Self {
+        let settings = &options.settings.project;
+        let (root, importers) = Workspace::locate(&options.dir, settings).unwrap_or_default();
+        let of_path = |path: &Path| digest_of(rt::fs::read(path).ok().as_deref());
+        let of_file = |name: &str| of_path(&root.join(name));
+        let manifest = |id: ImporterId| {
+            let digest = of_path(&dir_of(&root, &id).join("package.json"));
+            (id, digest)
+        };
+        let patch = |(selector, path): (&String, &String)| (selector.clone(), of_file(path));
         Inputs {
-            manifest: of_file("package.json"),
+            manifests: importers.into_iter().map(manifest).collect(),
+            patches: settings.patched_dependencies.iter().map(patch).collect(),
             workspace: of_file("pnpm-workspace.yaml"),
             lockfile: of_file(lockfile::FILE_NAME),
         }
     }
 
-    /// These inputs, once package.json has this text.
-    pub(super) fn with_manifest(&self, text: &str) -> Self {
-        Inputs { manifest: digest_of(Some(text.as_bytes())), ..self.clone() }
+    /// These inputs, once a project's package.json has this text.
+    pub(super) fn with_manifest(&self, importer: &str, text: &str) -> Self {
+        let mut inputs = self.clone();
+        inputs.manifests.insert(importer.to_owned(), digest_of(Some(text.as_bytes())));
+        inputs
     }
 
     /// These inputs, once a lockfile of this text is written.
@@ -60,19 +76,14 @@ impl Inputs {
 
 /// What the last install came to, if all of it still holds; blocks.
 pub(super) fn recognise(options: &InstallOptions) -> Option<Summary> {
-    let settings = &options.settings.project;
-    let simple = settings.packages.is_empty() && settings.patched_dependencies.is_empty();
-    if !simple
-        || options.path == InstallPath::NoLockfile
-        || options.edit.is_some()
-        || options.lockfile_only
-        || options.force
-    {
+    let changes_something = options.edit.is_some() || options.lockfile_only || options.force;
+    if changes_something || !options.filter.is_empty() || options.path == InstallPath::NoLockfile {
         return None;
     }
-    let layout = Layout::new(&options.dir);
+    let (root, _) = Workspace::locate(&options.dir, &options.settings.project).ok()?;
+    let layout = Layout::new(&root);
     let note: Note = serde_json::from_slice(&rt::fs::read(&layout.modules_dir.join(FILE_NAME)).ok()?).ok()?;
-    let holds = note.digest == digest(&Inputs::read(&options.dir), options, &layout)?;
+    let holds = note.digest == digest(&Inputs::read(options), options, &layout)?;
     let ignored_builds = if options.ignore_scripts { Vec::new() } else { note.ignored_builds };
     holds.then(|| Summary { packages: note.packages, ignored_builds, ..Summary::default() })
 }
@@ -90,7 +101,7 @@ pub(super) fn forget(layout: &Layout) -> io::Result<()> {
 
 /// Leaves the note, unless somebody changed an input meanwhile; blocks. A hint: without it the next install does more.
 pub(super) fn remember(layout: &Layout, inputs: &Inputs, options: &InstallOptions, summary: &Summary) {
-    if options.path == InstallPath::NoLockfile || Inputs::read(&options.dir) != *inputs {
+    if options.path == InstallPath::NoLockfile || Inputs::read(options) != *inputs {
         return;
     }
     let Some(digest) = digest(inputs, options, layout) else { return };
@@ -106,18 +117,23 @@ fn digest(inputs: &Inputs, options: &InstallOptions, layout: &Layout) -> Option<
     parts.add(Some(rt::boot()?.as_bytes()));
     parts.add(Some(env!("CARGO_PKG_VERSION").as_bytes()));
     parts.add(Some(choices(options).as_bytes()));
-    for input in [&inputs.manifest, &inputs.workspace, &inputs.lockfile] {
+    for (name, input) in inputs.manifests.iter().chain(&inputs.patches) {
+        parts.add(Some(name.as_bytes()));
+        parts.add(Some(input.as_bytes()));
+    }
+    for input in [&inputs.workspace, &inputs.lockfile] {
         parts.add(Some(input.as_bytes()));
     }
     parts.add(rt::fs::read(&layout.modules_dir.join(modules_yaml::FILE_NAME)).ok().as_deref());
     parts.add(rt::fs::read(&layout.virtual_store_dir.join(modules_yaml::CURRENT_LOCKFILE)).ok().as_deref());
-    for (name, package) in direct::linked(layout) {
-        parts.add(Some(format!("{name} {package}").as_bytes()));
+    for importer in inputs.manifests.keys() {
+        let modules_dir = layout.importer_modules_dir(importer);
+        for (name, target) in direct::links(&modules_dir) {
+            parts.add(Some(format!("{name} {}", target.display()).as_bytes()));
+        }
+        parts.add_names(&modules_dir.join(".bin"));
     }
-    for dir in [layout.modules_dir.join(".bin"), layout.virtual_store_dir.clone()] {
-        let names = rt::fs::read_dir(&dir).unwrap_or_default();
-        parts.add(Some(names.join("/").as_bytes()));
-    }
+    parts.add_names(&layout.virtual_store_dir);
     Some(parts.digest())
 }
 
@@ -147,6 +163,12 @@ impl Parts {
         let length = part.map_or(u64::MAX, |part| part.len() as u64);
         self.0.update(length.to_le_bytes());
         self.0.update(part.unwrap_or_default());
+    }
+
+    /// The names in a directory.
+    fn add_names(&mut self, dir: &Path) {
+        let names = rt::fs::read_dir(dir).unwrap_or_default();
+        self.add(Some(names.join("/").as_bytes()));
     }
 
     fn digest(self) -> String {

@@ -305,7 +305,7 @@ pub(super) async fn remember<C: Coordinator>(
 ) {
     let importers = &project.selection.importers;
     let wanted = lockfile::installable(lockfile, importers, &session.platform, session.options.include);
-    if project.is_simple(lockfile) && wanted.iter().all(|dep_path| installed.contains_key(dep_path)) {
+    if project.is_told_by_inputs(lockfile) && wanted.iter().all(|dep_path| installed.contains_key(dep_path)) {
         let inputs = project.inputs_with(lockfile);
         let (layout, options, summary) = (project.layout.clone(), session.options.clone(), summary.clone());
         rt::blocking("remember the install", move || repeat::remember(&layout, &inputs, &options, &summary)).await;

@@ -6,25 +6,31 @@ use super::Layout;
 use crate::package::PackageId;
 use crate::rt;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Name under node_modules → package.
+/// Name under node_modules → package of the virtual store.
 pub fn linked(layout: &Layout) -> BTreeMap<String, PackageId> {
-    let mut linked = BTreeMap::new();
-    for name in rt::fs::read_dir(&layout.modules_dir).unwrap_or_default() {
-        if name.starts_with('@') {
-            let scoped = rt::fs::read_dir(&layout.modules_dir.join(&name)).unwrap_or_default();
-            linked.extend(scoped.into_iter().filter_map(|base| entry(layout, format!("{name}/{base}"))));
-        } else {
-            linked.extend(entry(layout, name));
-        }
-    }
-    linked
+    let package = |(name, target): (String, PathBuf)| Some((name, package_at(&target)?));
+    links(&layout.modules_dir).into_iter().filter_map(package).collect()
 }
 
-fn entry(layout: &Layout, name: String) -> Option<(String, PackageId)> {
-    let target = rt::fs::read_link(&layout.modules_dir.join(&name)).ok()?;
-    Some((name, package_at(&target)?))
+/// Name under this node_modules → where its link leads.
+pub fn links(modules_dir: &Path) -> BTreeMap<String, PathBuf> {
+    let mut links = BTreeMap::new();
+    let mut add = |name: String| {
+        if let Ok(target) = rt::fs::read_link(&modules_dir.join(&name)) {
+            links.insert(name, target);
+        }
+    };
+    for name in rt::fs::read_dir(modules_dir).unwrap_or_default() {
+        if name.starts_with('@') {
+            let scoped = rt::fs::read_dir(&modules_dir.join(&name)).unwrap_or_default();
+            scoped.into_iter().for_each(|base| add(format!("{name}/{base}")));
+        } else {
+            add(name);
+        }
+    }
+    links
 }
 
 /// The package that a link's target `…/.pnpm/<snapshot>/node_modules/<name>` names; see `dep_path_to_filename`.

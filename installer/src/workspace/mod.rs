@@ -58,24 +58,32 @@ impl Workspace {
     /// # Errors
     /// When a package.json is missing or wrong, a glob makes no sense, or a project asks for what the workspace lacks.
     pub fn open(dir: &Path, settings: &ProjectSettings) -> Result<Workspace, WorkspaceError> {
+        let (root, importers) = Workspace::locate(dir, settings)?;
+        let mut manifests = BTreeMap::new();
+        let is_one_of_several = importers.len() > 1;
+        for id in importers {
+            match Manifest::read(&dir_of(&root, &id).join("package.json")) {
+                Ok((manifest, _)) => drop(manifests.insert(id, manifest)),
+                // The root of a workspace need not be a project.
+                Err(ManifestError::Missing { .. }) if id == ROOT && is_one_of_several => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let patches_root = settings.workspace_dir.as_deref().unwrap_or(&root);
+        let patches = Patches::read(patches_root, &settings.patched_dependencies)?;
+        Ok(Workspace { patches, ..Workspace::new(&root, manifests, settings)? })
+    }
+
+    /// Where the workspace of [`open`](Self::open) is, and its projects, the root first whether it is one or not; blocks.
+    ///
+    /// # Errors
+    /// When a glob makes no sense.
+    pub fn locate(dir: &Path, settings: &ProjectSettings) -> Result<(PathBuf, Vec<ImporterId>), WorkspaceError> {
         let root = settings.workspace_dir.as_deref().unwrap_or(dir);
         let found = discover::members(root, &settings.packages)?;
         let is_member = dir == root || found.iter().any(|id| root.join(id) == dir);
         let (root, found) = if is_member { (root, found) } else { (dir, Vec::new()) };
-        let mut manifests = BTreeMap::new();
-        match Manifest::read(&root.join("package.json")) {
-            Ok((manifest, _)) => drop(manifests.insert(ROOT.to_owned(), manifest)),
-            // The root of a workspace need not be a project.
-            Err(ManifestError::Missing { .. }) if !found.is_empty() => {}
-            Err(error) => return Err(error.into()),
-        }
-        for id in found {
-            let (manifest, _) = Manifest::read(&root.join(&id).join("package.json"))?;
-            manifests.insert(id, manifest);
-        }
-        let patches_root = settings.workspace_dir.as_deref().unwrap_or(root);
-        let patches = Patches::read(patches_root, &settings.patched_dependencies)?;
-        Ok(Workspace { patches, ..Workspace::new(root, manifests, settings)? })
+        Ok((root.to_owned(), std::iter::once(ROOT.to_owned()).chain(found).collect()))
     }
 
     /// The workspace of these projects, without patches.
@@ -122,13 +130,18 @@ impl Workspace {
 
     /// Where a project is.
     pub fn dir(&self, importer: &str) -> PathBuf {
-        if importer == ROOT { self.root.clone() } else { self.root.join(importer) }
+        dir_of(&self.root, importer)
     }
 
     /// Whether nothing at all is asked for.
     pub fn wants_nothing(&self) -> bool {
         self.members.values().all(|member| member.wanted.is_empty())
     }
+}
+
+/// Where a project of the workspace in `root` is.
+pub fn dir_of(root: &Path, importer: &str) -> PathBuf {
+    if importer == ROOT { root.to_owned() } else { root.join(importer) }
 }
 
 /// How messages call a project: `package.json`, `packages/a/package.json`.
