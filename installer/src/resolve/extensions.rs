@@ -6,11 +6,15 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// The data of @yarnpkg/extensions, which pnpm takes as well; its licence is beside it.
+/// The data of @yarnpkg/extensions, which pnpm takes as well; its licence is beside it. And what pnpm 12 knows besides.
+const KNOWN_FILES: [&str; 2] =
+    [include_str!("compatibility/yarn-extensions.json"), include_str!("compatibility/more-extensions.json")];
+
 static KNOWN: LazyLock<Extensions> = LazyLock::new(|| {
-    let known: Vec<(&str, PackageExtension)> = serde_json::from_str(include_str!("compatibility/yarn-extensions.json"))
-        .expect("the file is right: a test reads it");
-    Extensions::new(known)
+    let read = |file| -> Vec<(&str, PackageExtension)> {
+        serde_json::from_str(file).expect("the file is right: a test reads it")
+    };
+    Extensions::new(KNOWN_FILES.into_iter().flat_map(read))
 });
 
 /// Package name → a range of its versions, where there is one, and what their manifests lack.
@@ -92,5 +96,6 @@ mod tests {
         assert_eq!(old["dependencies"]["ms"], "2.0.0");
         let new = extended("debug", "4.4.3");
         assert!(new["peerDependenciesMeta"].is_null(), "that one says so itself");
+        assert_eq!(extended("@angular/build", "18.2.21")["dependencies"]["tslib"], "^2.3.0");
     }
 }

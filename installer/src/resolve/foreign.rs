@@ -79,18 +79,13 @@ pub(super) struct OpenedPackage {
 
 impl OpenedPackage {
     /// `None` when the manifest has no name and is no package.
-    pub fn new(
-        alias: &str,
-        source: &ForeignSource,
-        package: ForeignPackage,
-        peers_come_first: bool,
-    ) -> Option<OpenedPackage> {
+    pub fn new(alias: &str, source: &ForeignSource, package: ForeignPackage) -> Option<OpenedPackage> {
         let ForeignPackage { manifest: mut value, integrity } = package;
         let text = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
         let (name, version) = (text("name").unwrap_or_else(|| alias.to_owned()), text("version"));
         let key = format!("{name}@{}", source.reference());
         value.is_object().then(|| value["dist"] = json!({ "tarball": source.reference() }))?;
-        let manifest = VersionManifest::parse(&serde_json::to_vec(&value).ok()?, peers_come_first)?;
+        let manifest = VersionManifest::parse(&serde_json::to_vec(&value).ok()?)?;
         let resolution = match source {
             ForeignSource::Directory(path) => TarballResolution {
                 directory: Some(path.clone()),

@@ -47,12 +47,12 @@ impl Graph {
     }
 
     /// As [`add`](Self::add), for a package that no registry has.
-    pub fn add_foreign(&mut self, package: &OpenedPackage) -> (PackageIndex, bool) {
+    pub fn add_foreign(&mut self, package: &OpenedPackage, manifest: Arc<VersionManifest>) -> (PackageIndex, bool) {
         self.insert(GraphPackage {
             key: package.key.clone(),
             name: package.name.clone(),
             version: package.version.clone(),
-            manifest: package.manifest.clone(),
+            manifest,
             foreign: Some(package.locked.clone()),
             dependencies: BTreeMap::new(),
         })

@@ -29,7 +29,7 @@ pub(super) async fn with_missing_peers(
                 changed |= add_providers(project, found, &needed);
             }
             let wanted = if needed.is_empty() { optional(&missing, &walk.graph.versions, project) } else { needed };
-            let given = walk.peers(&wanted).await?;
+            let given = walk.peers(&wanted, project).await?;
             changed |= !given.is_empty();
             project.dependencies.extend(given);
         }

@@ -18,8 +18,6 @@ pub(super) struct ManifestEdits {
     known: Option<&'static Extensions>,
     extensions: Extensions,
     ignored_optional: NamePatterns,
-    /// Whether what is a dependency and a peer is a peer: pnpm's `autoInstallPeers` has that side to it.
-    peers_come_first: bool,
 }
 
 impl ManifestEdits {
@@ -32,7 +30,6 @@ impl ManifestEdits {
             extensions,
             ignored_optional: workspace.settings.ignored_optional_dependencies.clone(),
             overrides: workspace.overrides.clone(),
-            peers_come_first: workspace.settings.auto_install_peers,
         }
     }
 
@@ -43,11 +40,6 @@ impl ManifestEdits {
         optional
             || self.all_extensions().any(|extensions| extensions.concern(name))
             || self.overrides.names().any(|name| packument.contains(&format!("\"{name}\"")))
-    }
-
-    /// Whether what is a dependency and a peer is a peer.
-    pub fn peers_come_first(&self) -> bool {
-        self.peers_come_first
     }
 
     /// Makes a version's manifest say what it is taken to say.

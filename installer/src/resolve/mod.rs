@@ -94,7 +94,6 @@ pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveErr
 
 /// Looks behind every specifier of the projects that no registry knows, each once.
 async fn open_foreign(workspace: &Workspace, foreign: &dyn ForeignPackages) -> Result<Opened, ResolveError> {
-    let peers_come_first = workspace.settings.auto_install_peers;
     let mut sources = BTreeMap::new();
     for (id, member) in &workspace.members {
         for (alias, wanted) in &member.wanted {
@@ -107,7 +106,7 @@ async fn open_foreign(workspace: &Workspace, foreign: &dyn ForeignPackages) -> R
     }
     let open = sources.into_iter().map(|(source, (alias, project))| async move {
         let package = foreign.open(alias, &source).await?;
-        let opened = OpenedPackage::new(alias, &source, package, peers_come_first);
+        let opened = OpenedPackage::new(alias, &source, package);
         let (dependency, specifier) = (alias.clone(), source.reference());
         let no_package = || ResolveError::NoManifest { dependency, specifier, required_by: RequiredBy(vec![project]) };
         Ok::<_, ResolveError>((source, opened.ok_or_else(no_package)?))

@@ -82,7 +82,7 @@ impl Packument {
         if let Some(known) = manifests.get(version) {
             return known.clone();
         }
-        let read = || VersionManifest::parse(&self.raw(version)?, self.edits.peers_come_first()).map(Arc::new);
+        let read = || VersionManifest::parse(&self.raw(version)?).map(Arc::new);
         manifests.entry(version.clone()).or_insert_with(read).clone()
     }
 
@@ -102,8 +102,10 @@ impl Packument {
 pub(super) struct VersionManifest {
     pub dependencies: BTreeMap<String, String>,
     pub optional_dependencies: BTreeMap<String, String>,
-    /// Those only named in `peerDependenciesMeta` count as `*`.
+    /// Those only named in `peerDependenciesMeta` count as `*`. None of its own dependencies is among them.
     pub peer_dependencies: BTreeMap<String, String>,
+    /// Own dependencies that are peers too; without a range where only `peerDependenciesMeta` says so.
+    own_peers: BTreeMap<String, Option<String>>,
     pub peer_dependencies_meta: BTreeMap<String, bool>,
     pub tarball: String,
     pub integrity: Option<String>,
@@ -117,22 +119,24 @@ pub(super) struct VersionManifest {
 }
 
 impl VersionManifest {
-    /// What is a dependency and a peer is a peer alone where `peers_come_first`; otherwise it is a dependency alone.
-    pub fn parse(raw: &[u8], peers_come_first: bool) -> Option<VersionManifest> {
+    /// Reads it; what is a dependency and a peer is a dependency.
+    pub fn parse(raw: &[u8]) -> Option<VersionManifest> {
         let value: Value = serde_json::from_slice(raw).ok()?;
-        let mut dependencies = texts_of(&value["dependencies"]);
+        let dependencies = texts_of(&value["dependencies"]);
         let optional_dependencies = texts_of(&value["optionalDependencies"]);
         let mut peer_dependencies = texts_of(&value["peerDependencies"]);
-        if peers_come_first {
-            dependencies.retain(|name, _| !peer_dependencies.contains_key(name));
-        }
         let peer_dependencies_meta = optional_peers_of(&value["peerDependenciesMeta"]);
-        let implied = peer_dependencies_meta.iter().filter(|(_, optional)| **optional);
-        for (name, _) in implied {
-            peer_dependencies.entry(name.clone()).or_insert_with(|| "*".to_owned());
-        }
         let own = |name: &String| dependencies.contains_key(name) || optional_dependencies.contains_key(name);
-        peer_dependencies.retain(|name, _| !own(name));
+        let mut own_peers = BTreeMap::new();
+        for (name, _) in peer_dependencies_meta.iter().filter(|(_, optional)| **optional) {
+            if own(name) {
+                own_peers.insert(name.clone(), None);
+            } else {
+                peer_dependencies.entry(name.clone()).or_insert_with(|| "*".to_owned());
+            }
+        }
+        own_peers
+            .extend(peer_dependencies.extract_if(.., |name, _| own(name)).map(|(name, range)| (name, Some(range))));
         let has_bin = match &value["bin"] {
             Value::String(path) => !path.is_empty(),
             Value::Object(commands) => !commands.is_empty(),
@@ -152,8 +156,24 @@ impl VersionManifest {
             dependencies,
             optional_dependencies,
             peer_dependencies,
+            own_peers,
             peer_dependencies_meta,
         })
+    }
+
+    /// The manifest, where it stands below what `is_above` knows: a dependency that is a peer too, and is there already, is a
+    /// peer alone. As in pnpm.
+    pub fn below(self: Arc<Self>, is_above: impl Fn(&str) -> bool) -> Arc<VersionManifest> {
+        let moves = |name: &String, range: &Option<String>| range.is_some() && is_above(name);
+        if !self.own_peers.iter().any(|(name, range)| moves(name, range)) {
+            return self;
+        }
+        let mut manifest = VersionManifest::clone(&self);
+        for (name, range) in manifest.own_peers.extract_if(.., |name, range| moves(name, range)) {
+            manifest.dependencies.remove(&name);
+            manifest.peer_dependencies.extend(range.map(|range| (name, range)));
+        }
+        Arc::new(manifest)
     }
 
     /// What is installed for the package: name under node_modules, what is asked for, and whether it works without. What it
@@ -185,10 +205,13 @@ impl VersionManifest {
     pub fn to_locked(&self, package: &PackageId, registry: &str, with_url: bool) -> LockedPackage {
         let canonical = canonical_tarball_url(registry, package);
         let tarball = (with_url || self.tarball != canonical).then(|| self.tarball.clone());
+        let or_any = |range: &Option<String>| range.clone().unwrap_or_else(|| "*".to_owned());
+        let own_peers = self.own_peers.iter().map(|(name, range)| (name.clone(), or_any(range)));
+        let peer_dependencies: BTreeMap<_, _> = self.peer_dependencies.clone().into_iter().chain(own_peers).collect();
         let meta = self
             .peer_dependencies_meta
             .iter()
-            .filter(|(name, optional)| **optional && self.peer_dependencies.contains_key(*name));
+            .filter(|(name, optional)| **optional && peer_dependencies.contains_key(*name));
         LockedPackage {
             resolution: TarballResolution {
                 integrity: self.integrity.clone(),
@@ -202,10 +225,10 @@ impl VersionManifest {
             libc: self.libc.clone(),
             deprecated: self.deprecated.clone(),
             has_bin: self.has_bin,
-            peer_dependencies: self.peer_dependencies.clone(),
             peer_dependencies_meta: meta
                 .map(|(name, _)| (name.clone(), PeerDependencyMeta { optional: true }))
                 .collect(),
+            peer_dependencies,
             bundled_dependencies: self.bundled_dependencies.clone(),
         }
     }
@@ -284,12 +307,23 @@ mod tests {
                 "peerDependencies":{"a":"*","b":"^1"},"peerDependenciesMeta":{"c":{"optional":true},"b":{}}}}"#,
         );
         let version = Version::parse_from_npm("1.0.0").unwrap();
-        let manifest = VersionManifest::parse(&packument.raw(&version).unwrap(), true).unwrap();
+        let manifest = packument.version(&version).unwrap().below(|name| name == "a");
         let peers: Vec<_> = manifest.peer_dependencies.iter().map(|(name, range)| format!("{name}@{range}")).collect();
         assert_eq!(peers, ["a@*", "b@^1", "c@*"]);
         assert!(manifest.dependencies.is_empty());
         assert!(manifest.is_optional("c") && !manifest.is_optional("b") && !manifest.is_optional("a"));
         let own = packument.version(&version).unwrap();
         assert_eq!((own.dependencies.len(), own.peer_dependencies.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_lockfile_has_own_dependencies_among_the_peers_where_they_are_optional_ones() {
+        let raw = r#"{"version":"1.0.0","dist":{"tarball":"t"},"dependencies":{"a":"1"},
+            "peerDependenciesMeta":{"a":{"optional":true},"b":{"optional":true}}}"#;
+        let manifest = VersionManifest::parse(raw.as_bytes()).unwrap();
+        assert_eq!((manifest.dependencies.len(), manifest.peer_dependencies.len()), (1, 1));
+        let locked = manifest.to_locked(&PackageId::new("x", "1.0.0"), "https://r.test/", false);
+        assert_eq!(locked.peer_dependencies.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(locked.peer_dependencies_meta.len(), 2);
     }
 }

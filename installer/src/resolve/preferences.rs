@@ -5,7 +5,7 @@ use super::specifier::target_of;
 use crate::lockfile::{Lockfile, name_and_version};
 use crate::workspace::{Target, Workspace};
 use deno_semver::{Version, VersionReq};
-use rpds::RedBlackTreeMap;
+use rpds::{RedBlackTreeMap, RedBlackTreeSet};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -88,22 +88,38 @@ impl Matches {
     }
 }
 
-/// What is preferred below one place in the graph: the versions that stand above it, and beside those. What two places have in
-/// common above them they share.
+/// What stands above one place in the graph, and beside what is above it: those versions are preferred below. What two places
+/// have in common above them they share.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Layer(RedBlackTreeMap<String, Rc<BTreeMap<Version, u64>>>);
+pub(super) struct Layer {
+    /// By package name.
+    versions: RedBlackTreeMap<String, Rc<BTreeMap<Version, u64>>>,
+    /// Names under node_modules.
+    aliases: RedBlackTreeSet<String>,
+}
 
 impl Layer {
+    /// What a project asks for, before anything is chosen.
+    pub fn of_names<'a>(aliases: impl IntoIterator<Item = &'a String>) -> Layer {
+        Layer { aliases: aliases.into_iter().cloned().collect(), ..Layer::default() }
+    }
+
     /// Prefers a version from here on; where that is done already, what was said above stays.
-    pub fn insert(&mut self, name: &str, version: &Version, weight: u64) {
-        let mut versions = self.0.get(name).map(|versions| BTreeMap::clone(versions)).unwrap_or_default();
+    pub fn insert(&mut self, alias: &str, name: &str, version: &Version, weight: u64) {
+        let mut versions = self.versions.get(name).map(|versions| BTreeMap::clone(versions)).unwrap_or_default();
         versions.entry(version.clone()).or_insert(weight);
-        self.0.insert_mut(name.to_owned(), Rc::new(versions));
+        self.versions.insert_mut(name.to_owned(), Rc::new(versions));
+        self.aliases.insert_mut(alias.to_owned());
+    }
+
+    /// Whether something here has this name under node_modules.
+    pub fn has(&self, alias: &str) -> bool {
+        self.aliases.contains(alias)
     }
 
     /// Adds to `weights` what this layer prefers, where they do not have it.
     pub fn add_to(&self, weights: &mut BTreeMap<Version, u64>, packument: &Packument) {
-        for (version, weight) in self.0.get(&packument.name).into_iter().flat_map(|versions| versions.iter()) {
+        for (version, weight) in self.versions.get(&packument.name).into_iter().flat_map(|versions| versions.iter()) {
             if packument.has(version) {
                 weights.entry(version.clone()).or_insert(*weight);
             }

@@ -10,6 +10,7 @@ use super::locked::Locked;
 use super::look_ahead::{LookAhead, detail_of};
 use super::obstacle::{Obstacle, explain};
 use super::packuments::{ResolveWarning, ResolvedTarball};
+use super::peers::Direct;
 use super::preferences::{ABOVE, DIRECT, Layer, Preferences};
 use super::roots::{Opened, Root, Roots};
 use super::specifier::target_of;
@@ -85,12 +86,13 @@ impl<'l> Walk<'l> {
         }
         let (mut direct, mut level) = (BTreeMap::new(), Vec::new());
         for (number, (id, roots)) in roots.iter().enumerate() {
+            let names = Layer::of_names(roots.resolved.keys().chain(roots.linked.keys()));
             let mut chosen = Vec::new();
             for (alias, root) in &roots.resolved {
-                let package = self.choose_root(id, alias, root).await?;
+                let package = self.choose_root(id, alias, root, &names).await?;
                 chosen.extend(package.map(|package| (alias.clone(), package)));
             }
-            let layer = self.layer(&Layer::default(), &chosen, DIRECT);
+            let layer = self.layer(&names, &chosen, DIRECT);
             level.extend(self.occurrences(number, &chosen, &layer));
             direct.insert(id.clone(), dependencies_of(chosen));
         }
@@ -99,28 +101,41 @@ impl<'l> Walk<'l> {
     }
 
     /// Peers that a project is to have although it does not ask for them, and everything below: name → range.
-    pub async fn peers(&mut self, peers: &BTreeMap<String, String>) -> Result<Dependencies, ResolveError> {
+    pub async fn peers(
+        &mut self,
+        peers: &BTreeMap<String, String>,
+        project: &Direct,
+    ) -> Result<Dependencies, ResolveError> {
         peers.iter().for_each(|(name, range)| self.look_ahead(name, range, false));
+        let names = Layer::of_names(project.dependencies.keys().chain(project.providers.keys()).chain(peers.keys()));
         let mut chosen = Vec::new();
         for (name, range) in peers {
             let edge = Edge { alias: name, specifier: range, locked: None, optional: false, parent: "" };
-            let package = self.choose(&edge, &Layer::default()).await?;
+            let package = self.choose(&edge, &names).await?;
             chosen.extend(package.map(|package| (name.clone(), package)));
         }
-        let layer = self.layer(&Layer::default(), &chosen, ABOVE);
+        let layer = self.layer(&names, &chosen, ABOVE);
         let level = self.occurrences(0, &chosen, &layer).collect();
         self.below(level).await?;
         Ok(dependencies_of(chosen))
     }
 
-    async fn choose_root(&mut self, importer: &str, alias: &str, root: &Root) -> Result<Option<Chosen>, ResolveError> {
+    async fn choose_root(
+        &mut self,
+        importer: &str,
+        alias: &str,
+        root: &Root,
+        names: &Layer,
+    ) -> Result<Option<Chosen>, ResolveError> {
         if let Some(source) = &root.foreign {
-            return Ok(Some(self.graph.add_foreign(&self.opened[source])));
+            let opened = &self.opened[source];
+            let manifest = opened.manifest.clone().below(|name| names.has(name));
+            return Ok(Some(self.graph.add_foreign(opened, manifest)));
         }
         let locked = self.locked.of_project(importer, alias, &root.range);
         let optional = root.kind == DependencyKind::Optional;
         let edge = Edge { alias, specifier: &root.range, locked, optional, parent: &shown(importer) };
-        self.choose(&edge, &Layer::default()).await
+        self.choose(&edge, names).await
     }
 
     /// Chooses the dependencies of the packages of a level, then of those that are new, and so on.
@@ -191,6 +206,7 @@ impl<'l> Walk<'l> {
         let Some((manifest, version)) = found else {
             return Ok(Err(Obstacle::NoVersion { name: name.to_owned(), range: range.to_owned() }));
         };
+        let manifest = manifest.below(|name| layer.has(name));
         let (package, is_new) = self.graph.add(name, &version, manifest.clone());
         if is_new {
             self.request.hook.on_resolved(ResolvedTarball {
@@ -208,9 +224,9 @@ impl<'l> Walk<'l> {
     /// What is preferred below packages that stand side by side.
     fn layer(&self, above: &Layer, chosen: &[(String, Chosen)], weight: u64) -> Layer {
         let mut layer = above.clone();
-        for (_, (package, _)) in chosen {
+        for (alias, (package, _)) in chosen {
             let package = &self.graph.packages[*package];
-            layer.insert(&package.name, &package.version, weight);
+            layer.insert(alias, &package.name, &package.version, weight);
         }
         layer
     }

@@ -1,5 +1,6 @@
 //! Which package stands for a name that packages do not ask for and use all the same.
 
+use super::layout::dep_path_to_filename;
 use crate::lockfile::{DepPath, Lockfile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +21,8 @@ pub(super) fn in_order_of_kinds(
     own
 }
 
-/// What packages can find without naming it: for each name, what the package nearest to a project depends on, by dep path
-/// where several are equally near; never a name that the root project itself asks for. As pnpm hoists with the pattern `*`:
+/// What packages can find without naming it: for each name, what the package nearest to a project depends on, by its
+/// directory's name where several are equally near; never a name that the root project itself asks for. As pnpm hoists with the pattern `*`:
 /// how near a package is, is how it was first come to.
 pub(super) fn hoisted(
     snapshots: &BTreeMap<DepPath, BTreeMap<String, DepPath>>,
@@ -33,18 +34,18 @@ pub(super) fn hoisted(
         let known = dep_paths.filter_map(|dep_path| Some(snapshots.get_key_value(dep_path)?.0));
         known.filter(|dep_path| seen.insert(*dep_path)).cloned().collect()
     };
-    let mut by_depth: BTreeSet<(usize, DepPath)> = BTreeSet::new();
+    let mut by_depth: BTreeSet<(usize, String, DepPath)> = BTreeSet::new();
     let mut pending = vec![(0, new(&mut own.iter().map(|(_, dep_path)| dep_path)))];
     while let Some((depth, level)) = pending.pop() {
         // All that stands side by side is come to before anything below it; then everything below the first, and so on.
         let below: Vec<_> = level.iter().map(|dep_path| (depth + 1, new(&mut snapshots[dep_path].values()))).collect();
         pending.extend(below.into_iter().rev().filter(|(_, level)| !level.is_empty()));
-        by_depth.extend(level.into_iter().map(|dep_path| (depth, dep_path)));
+        by_depth.extend(level.into_iter().map(|dep_path| (depth, dep_path_to_filename(&dep_path), dep_path)));
     }
     let mut hoisted = BTreeMap::new();
     // Some filesystems do not tell names apart that differ in case alone.
     let mut names = BTreeSet::new();
-    let below = by_depth.iter().flat_map(|(_, dep_path)| &snapshots[dep_path]);
+    let below = by_depth.iter().flat_map(|(.., dep_path)| &snapshots[dep_path]);
     for (alias, dep_path) in own.iter().map(|(alias, dep_path)| (alias, dep_path)).chain(below) {
         if !root.contains_key(alias) && names.insert(alias.to_lowercase()) {
             hoisted.insert(alias.clone(), dep_path.clone());
@@ -81,5 +82,18 @@ mod tests {
         let hoisted = hoisted(&snapshots, &own, &BTreeMap::from([("a".to_owned(), "a@1".to_owned())]));
         // c and d are equally deep, and c sorts first; the names x and X are one to some filesystems.
         assert_eq!(hoisted.keys().collect::<Vec<_>>(), ["b", "c", "d", "x", "y", "z"]);
+    }
+
+    #[test]
+    fn of_two_that_are_equally_near_the_one_whose_directory_sorts_first_is_heard() {
+        let mut snapshots = snapshots(&[("x@1", &[]), ("x@2", &[])]);
+        let own: Vec<_> = [("@s/c@1", "x@1"), ("@s-d/c@1", "x@2")]
+            .map(|(dep_path, x)| {
+                snapshots.insert(dep_path.to_owned(), BTreeMap::from([("x".to_owned(), x.to_owned())]));
+                (dep_path.trim_end_matches("@1").to_owned(), dep_path.to_owned())
+            })
+            .into();
+        // `-` sorts before `/`, and after the `+` that stands for it.
+        assert_eq!(hoisted(&snapshots, &own, &BTreeMap::new())["x"], "x@1");
     }
 }

@@ -144,3 +144,31 @@ fn a_variant_gives_way_to_one_that_has_all_of_its_peers_and_more() {
     let project = json!({ "dependencies": { "a": "1", "b": "1" } });
     assert!(snapshots(&lock(&memory, &project)).contains(&"b@1.0.0(opt@1.0.0)"));
 }
+
+#[test]
+fn a_dependency_that_is_a_peer_too_is_a_peer_alone_where_it_stands_above() {
+    let optional = json!({ "ajv": { "optional": true } });
+    let formats = json!({ "dependencies": { "ajv": "^8" }, "peerDependencies": { "ajv": "^8" }, "peerDependenciesMeta": optional });
+    let memory = Memory::default()
+        .with("ajv", "6.0.0", json!({}))
+        .with("ajv", "8.0.0", json!({}))
+        .with("formats", "1.0.0", formats)
+        .with("keywords", "1.0.0", json!({ "peerDependencies": { "ajv": "^8" } }))
+        .with("schema", "1.0.0", json!({ "dependencies": { "ajv": "^8", "formats": "1" } }))
+        .with("other", "1.0.0", json!({ "dependencies": { "ajv": "^8", "keywords": "1" } }))
+        .with("loader", "1.0.0", json!({ "peerDependencies": { "schema": "1" } }));
+    let below = lock(&memory, &json!({ "dependencies": { "schema": "1" } }));
+    assert_eq!(
+        snapshots(&below),
+        ["ajv@8.0.0", "formats@1.0.0", "schema@1.0.0"],
+        "what stands beside it does not count"
+    );
+    assert_eq!(below.snapshots["formats@1.0.0"].dependencies["ajv"], "8.0.0");
+    assert_eq!(below.packages["formats@1.0.0"].peer_dependencies["ajv"], "^8");
+    let beside = lock(&memory, &json!({ "dependencies": { "schema": "1", "ajv": "6" } }));
+    let expected = ["ajv@6.0.0", "ajv@8.0.0", "formats@1.0.0(ajv@8.0.0)", "schema@1.0.0"];
+    assert_eq!(snapshots(&beside), expected);
+    // What the project is given stands below all peers that were found for others.
+    let given = lock(&memory, &json!({ "dependencies": { "loader": "1", "other": "1" } }));
+    assert!(snapshots(&given).contains(&"formats@1.0.0(ajv@8.0.0)"), "{:?}", snapshots(&given));
+}
