@@ -19,7 +19,7 @@ pub struct NetworkSettings {
     pub fetch_retries: u32,
     /// Each wait between two tries is this many times longer than the one before.
     pub fetch_retry_factor: u32,
-    /// The first wait between two tries.
+    /// The first wait between two tries. Each wait is up to half longer, so that many programs do not come back at once.
     pub fetch_retry_mintimeout: Duration,
     /// The longest wait between two tries, also when the registry asks for a longer one.
     pub fetch_retry_maxtimeout: Duration,
@@ -47,9 +47,10 @@ impl Default for NetworkSettings {
     fn default() -> Self {
         NetworkSettings {
             network_concurrency: (3 * rt::parallelism()).clamp(16, 64),
-            fetch_retries: 2,
+            // pnpm waits 10 s and 60 s: what fails once costs little here, and 11 s of trouble are still outlived.
+            fetch_retries: 3,
             fetch_retry_factor: 10,
-            fetch_retry_mintimeout: Duration::from_secs(10),
+            fetch_retry_mintimeout: Duration::from_millis(100),
             fetch_retry_maxtimeout: Duration::from_secs(60),
             fetch_timeout: Duration::from_secs(60),
             cafile: None,

@@ -1,10 +1,10 @@
-//! When a failed request is tried again. Pure: neither clock nor chance, so that every run waits the same.
+//! When a failed request is tried again. Pure: neither clock nor chance. (What chance adds to a wait is `rt`'s.)
 
 use super::error::FetchErrorKind;
 use crate::config::NetworkSettings;
 use std::time::Duration;
 
-/// How often to try, and how long to wait in between: exponential, without jitter.
+/// How often to try, and how long to wait in between: exponential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// How many requests one fetch may cost, the first included; at least one. Redirects are not counted.
@@ -53,10 +53,11 @@ mod tests {
 
     #[test]
     fn waits_grow_up_to_the_limit() {
-        let policy = RetryPolicy::new(&NetworkSettings { fetch_retries: 3, ..NetworkSettings::default() });
+        let network = NetworkSettings { fetch_retry_maxtimeout: Duration::from_secs(7), ..NetworkSettings::default() };
+        let policy = RetryPolicy::new(&network);
         let delays: Vec<_> = (1..=4).map(|attempts| policy.delay_after(attempts, &status(503, None))).collect();
-        let seconds = |seconds| Some(Duration::from_secs(seconds));
-        assert_eq!(delays, [seconds(10), seconds(60), seconds(60), None]);
+        let milliseconds = |milliseconds| Some(Duration::from_millis(milliseconds));
+        assert_eq!(delays, [milliseconds(100), milliseconds(1_000), milliseconds(7_000), None]);
     }
 
     #[test]

@@ -198,6 +198,11 @@ pub fn unique() -> String {
     format!("{:x}", world().unique())
 }
 
+/// The same: what varies in a simulation is its schedule.
+pub fn jittered(delay: std::time::Duration) -> std::time::Duration {
+    delay
+}
+
 /// A simulation has no environment variables.
 pub fn variable(_name: &str) -> Option<String> {
     None

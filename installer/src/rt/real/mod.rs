@@ -92,6 +92,14 @@ pub fn unique() -> String {
     format!("{:016x}-{next:x}", *RUN)
 }
 
+/// The same, or up to half longer: programs that failed together do not try again together.
+pub fn jittered(delay: Duration) -> Duration {
+    let chance = RandomState::new().hash_one(delay);
+    // 53 bits are what a double has.
+    let share = (chance >> 11) as f64 / (1_u64 << 53) as f64;
+    delay + delay.mul_f64(share / 2.0)
+}
+
 /// An environment variable of this program.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
