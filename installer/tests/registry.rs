@@ -70,6 +70,7 @@ impl Bench {
         let server = Server::start(handler);
         let store = tempfile::tempdir().unwrap();
         let mut settings = Settings::for_registry(server.url(), store.path().to_owned());
+        settings.network.fetch_retries = 2;
         settings.network.fetch_retry_mintimeout = Duration::from_millis(5);
         settings.network.fetch_retry_maxtimeout = Duration::from_millis(20);
         settings.network.fetch_timeout = Duration::from_secs(5);
@@ -129,6 +130,65 @@ async fn a_body_that_breaks_off_is_tried_again() {
     });
     assert_eq!(bench.tarball().await.unwrap(), b"tarball");
     assert_eq!(bench.events.names(), ["started", "ended", "retrying", "started", "ended"]);
+}
+
+/// A body of which half breaks off, then the answers that `rest` gives; the body has to arrive whole.
+async fn broken_off(etag: &'static str, rest: impl Fn(&mut Exchange, &[u8]) + Send + Sync + 'static) -> Bench {
+    let body: Vec<u8> = (0..200_000_u32).map(|number| (number % 251) as u8).collect();
+    let expected = body.clone();
+    let bench = Bench::new(move |exchange| match exchange.number {
+        0 => {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nETag: {etag}\r\n\r\n", body.len());
+            exchange.raw(&[head.as_bytes(), &body[..100_000]].concat());
+        }
+        _ => rest(exchange, &body),
+    });
+    assert!(bench.tarball().await.unwrap() == expected);
+    bench
+}
+
+#[tokio::test]
+async fn of_a_body_that_breaks_off_the_rest_is_asked_for() {
+    let bench = broken_off("\"v1\"", |exchange, body| {
+        let range = exchange.request.header("range").unwrap();
+        let from: usize = range.strip_prefix("bytes=").unwrap().strip_suffix('-').unwrap().parse().unwrap();
+        let sent = format!("bytes {from}-{}/{}", body.len() - 1, body.len());
+        exchange.answer("206 Partial Content", &[("Content-Range", &sent)], &body[from..]);
+    })
+    .await;
+    let requests = bench.server.requests();
+    assert_eq!((requests.len(), requests[1].header("if-range").as_deref()), (2, Some("\"v1\"")));
+    assert_eq!(requests[1].header("range").as_deref(), Some("bytes=100000-"));
+}
+
+#[tokio::test]
+async fn a_body_begins_anew_where_the_registry_sends_all_of_it() {
+    let bench = broken_off("\"v1\"", |exchange, body| exchange.ok(body)).await;
+    assert_eq!(bench.server.requests().len(), 2);
+    // What a weak entity tag names may differ in its bytes.
+    let bench = broken_off("W/\"v1\"", |exchange, body| exchange.ok(body)).await;
+    assert_eq!(bench.server.requests()[1].header("range"), None);
+}
+
+#[tokio::test]
+async fn a_wrong_part_is_not_taken() {
+    type Wrong = fn(&mut Exchange, &[u8]);
+    let wrong: [Wrong; 3] = [
+        |exchange, body| {
+            exchange.answer("206 Partial Content", &[("Content-Range", "bytes 5-199999/200000")], &body[5..]);
+        },
+        |exchange, body| exchange.answer("206 Partial Content", &[], body),
+        |exchange, _| exchange.status("416 Range Not Satisfiable", &[]),
+    ];
+    for wrong in wrong {
+        let bench = broken_off("\"v1\"", move |exchange, body| match exchange.number {
+            1 => wrong(exchange, body),
+            _ => exchange.ok(body),
+        })
+        .await;
+        let requests = bench.server.requests();
+        assert_eq!((requests.len(), requests[2].header("range")), (3, None));
+    }
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use super::demand::Demand;
 use super::error::{FetchError, FetchErrorKind};
 use super::packument_cache::{CachedPackument, PackumentCache};
+use super::partial::Partial;
 use super::permits::{Permit, Permits, Purpose};
 use super::retry::RetryPolicy;
-use super::transport::{Answer, Question, Transport, decoded};
+use super::transport::{Question, Transport, decoded};
 use crate::config::{ConfigError, Registries, Settings, redact_url};
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Reporter};
@@ -161,12 +162,14 @@ impl RegistryClient {
             accept: "*/*",
             gzip: false,
             if_none_match: None,
+            rest: None,
         };
         if self.shared.offline {
             return Err(FetchError::new(url, 0, FetchErrorKind::Offline));
         }
         let attempts = Attempts::new(self.shared.clone(), url);
-        Ok(TarballFetch { question, package: package.clone(), demand: demand.clone(), attempts })
+        let (package, demand, partial) = (package.clone(), demand.clone(), Partial::default());
+        Ok(TarballFetch { question, package, demand, attempts, partial })
     }
 
     /// The fetch to wait for, or what it came to.
@@ -203,6 +206,8 @@ pub struct TarballFetch {
     package: PackageId,
     demand: Demand,
     attempts: Attempts,
+    /// What the attempts before have left.
+    partial: Partial,
 }
 
 impl TarballFetch {
@@ -215,13 +220,14 @@ impl TarballFetch {
         permit
     }
 
-    /// One attempt: the bytes, as the registry sent them, not verified.
+    /// One attempt: the bytes, as the registry sent them, not verified. Of a body that broke off only the rest is asked for,
+    /// where the registry can do that.
     ///
     /// # Errors
     /// What went wrong; [`failed`](Self::failed) says whether there is another attempt.
-    pub async fn attempt(&self, permit: Permit) -> Result<Bytes, FetchErrorKind> {
-        let shown_url = redact_url(&self.attempts.url);
-        let bytes = self.attempts.client.download(&self.question, &shown_url, &self.package, permit).await?;
+    pub async fn attempt(&mut self, permit: Permit) -> Result<Bytes, FetchErrorKind> {
+        self.question.rest = self.partial.rest();
+        let bytes = self.attempts.client.clone().download(self, permit).await?;
         rt::point(Point::BodyComplete).await;
         Ok(bytes)
     }
@@ -253,7 +259,8 @@ impl Inner {
             return Ok(cached.body.clone());
         }
         let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
-        let question = Question { url: url.clone(), accept: detail.accept(), gzip: true, if_none_match: etag };
+        let question =
+            Question { url: url.clone(), accept: detail.accept(), gzip: true, if_none_match: etag, rest: None };
         let mut attempts = Attempts::new(self.clone(), url.as_str());
         loop {
             match self.ask_for_packument(&question, &cache_key, cached.as_ref()).await {
@@ -277,7 +284,7 @@ impl Inner {
         }
         let encoding = answer.headers.get(header::CONTENT_ENCODING).cloned();
         let etag = answer.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        let body = answer.bytes(|_| {}).await?;
+        let body = answer.bytes().await?;
         drop(permit);
         let body = match encoding {
             Some(encoding) => rt::blocking("decode packument", move || decoded(body, Some(&encoding))).await?,
@@ -294,18 +301,22 @@ impl Inner {
     }
 
     /// One attempt at a tarball.
-    async fn download(
-        &self,
-        question: &Question,
-        url: &str,
-        package: &PackageId,
-        permit: Permit,
-    ) -> Result<Bytes, FetchErrorKind> {
-        let answer = self.transport.get(question).await?;
-        let download = DownloadReport::start(&*self.reporter, url, package, &answer);
-        let bytes = answer.bytes(|bytes| download.progress(bytes)).await;
+    async fn download(&self, fetch: &mut TarballFetch, permit: Permit) -> Result<Bytes, FetchErrorKind> {
+        let partial = &mut fetch.partial;
+        let answer = match self.transport.get(&fetch.question).await {
+            Err(FetchErrorKind::Status { status: 416, .. }) if fetch.question.rest.is_some() => {
+                partial.forget();
+                return Err(FetchErrorKind::Rejected { reason: "the registry has no more of it".to_owned() });
+            }
+            answer => answer?,
+        };
+        partial.before(&answer)?;
+        let bytes_total = answer.bytes_total().map(|bytes| partial.bytes.len() as u64 + bytes);
+        let url = redact_url(&fetch.attempts.url);
+        let download = DownloadReport::start(&*self.reporter, &url, &fetch.package, bytes_total);
+        let arrived = answer.append_to(&mut partial.bytes, |bytes| download.progress(bytes)).await;
         drop(permit);
-        bytes
+        arrived.map(|()| partial.take())
     }
 }
 
@@ -316,8 +327,8 @@ struct DownloadReport<'a> {
 }
 
 impl<'a> DownloadReport<'a> {
-    fn start(reporter: &'a dyn Reporter, url: &'a str, package: &PackageId, answer: &Answer) -> Self {
-        let (url_owned, package, bytes_total) = (url.to_owned(), package.clone(), answer.bytes_total());
+    fn start(reporter: &'a dyn Reporter, url: &'a str, package: &PackageId, bytes_total: Option<u64>) -> Self {
+        let (url_owned, package) = (url.to_owned(), package.clone());
         reporter.report(&ProgressEvent::DownloadStarted { url: url_owned, package, bytes_total });
         DownloadReport { reporter, url }
     }
@@ -361,7 +372,7 @@ impl Attempts {
     async fn failed(&mut self, failure: FetchErrorKind) -> Result<(), FetchError> {
         self.made += 1;
         let policy = &self.client.policy;
-        let Some(delay) = policy.delay_after(self.made, &failure) else {
+        let Some(delay) = policy.delay_after(self.made, &failure).map(rt::jittered) else {
             return Err(FetchError::new(&self.url, self.made, failure));
         };
         self.client.reporter.report(&ProgressEvent::Retrying {

@@ -9,6 +9,7 @@ mod connector;
 mod demand;
 mod error;
 mod packument_cache;
+mod partial;
 mod permits;
 mod retry;
 mod tls;

@@ -5,6 +5,7 @@
 
 use super::connector::{ConnectError, Connector};
 use super::error::{Cause, FetchErrorKind, Phase, causes};
+use super::partial::Rest;
 use crate::config::{Auth, NetworkSettings};
 use crate::rt;
 use bytes::Bytes;
@@ -47,6 +48,8 @@ pub(super) struct Question {
     pub gzip: bool,
     /// Lets the registry answer 304 when this is still the entity tag.
     pub if_none_match: Option<HeaderValue>,
+    /// Lets the registry answer 206 with what is missing.
+    pub rest: Option<Rest>,
 }
 
 /// A success, its body still to come.
@@ -103,6 +106,9 @@ impl Transport {
                 headers.insert(name, value);
             }
         }
+        if let Some(rest) = &question.rest {
+            rest.add_to(headers);
+        }
         match rt::timeout(self.silence_max, self.http.request(request)).await {
             Ok(response) => response.map_err(failed_request),
             Err(rt::Elapsed) => Err(FetchErrorKind::Timeout { silence: self.silence_max, phase: Phase::Answer }),
@@ -131,19 +137,30 @@ impl Answer {
         self.body.size_hint().exact()
     }
 
-    /// The whole body as it was sent; `progress` is told after every frame how many bytes have arrived.
+    /// The whole body as it was sent.
     ///
     /// # Errors
     /// When it breaks off, falls silent, or is larger than any package.
-    pub async fn bytes(mut self, mut progress: impl FnMut(u64)) -> Result<Bytes, FetchErrorKind> {
+    pub async fn bytes(self) -> Result<Bytes, FetchErrorKind> {
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes, |_| {}).await?;
+        Ok(bytes.into())
+    }
+
+    /// Adds the body to `bytes`; `progress` is told after every frame how many there are. What has arrived is there
+    /// whatever happens.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub async fn append_to(mut self, bytes: &mut Vec<u8>, mut progress: impl FnMut(u64)) -> Result<(), FetchErrorKind> {
         let reserved = self.bytes_total().unwrap_or(0).min(RESERVED_BYTES_MAX);
-        let mut bytes = Vec::with_capacity(usize::try_from(reserved).unwrap_or(0));
+        bytes.reserve_exact(usize::try_from(reserved).unwrap_or(0));
         loop {
             let arrived = bytes.len() as u64;
             let frame = rt::timeout(self.silence_max, self.body.frame()).await.map_err(|rt::Elapsed| {
                 FetchErrorKind::Timeout { silence: self.silence_max, phase: Phase::Body { bytes: arrived } }
             })?;
-            let Some(frame) = frame else { return Ok(bytes.into()) };
+            let Some(frame) = frame else { return Ok(()) };
             let frame = frame.map_err(|error| FetchErrorKind::Body { bytes: arrived, cause: Cause::new(error) })?;
             let Ok(data) = frame.into_data() else { continue };
             if arrived + data.len() as u64 > BODY_BYTES_MAX {

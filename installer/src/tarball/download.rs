@@ -168,7 +168,7 @@ impl TarballRequest {
                     continue;
                 }
             };
-            match self.attempt(&fetch, permit).await? {
+            match self.attempt(&mut fetch, permit).await? {
                 Ok(row) => return Ok(self.publish(row, lock).await),
                 Err(failure) => {
                     // Whoever else wants it may try while this one waits for its next attempt.
@@ -182,7 +182,7 @@ impl TarballRequest {
     /// One attempt, and what another one may mend.
     async fn attempt(
         &self,
-        fetch: &TarballFetch,
+        fetch: &mut TarballFetch,
         permit: Permit,
     ) -> Result<Result<PackageRow, Failure>, TarballErrorCause> {
         let bytes = match fetch.attempt(permit).await {

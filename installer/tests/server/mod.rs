@@ -53,7 +53,7 @@ impl Exchange {
         self.keep_open = true;
     }
 
-    fn answer(&mut self, status: &str, headers: &[(&str, &str)], body: &[u8]) {
+    pub fn answer(&mut self, status: &str, headers: &[(&str, &str)], body: &[u8]) {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
         self.raw(&[head.as_bytes(), body].concat());
