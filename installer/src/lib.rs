@@ -8,6 +8,7 @@ pub mod install;
 pub mod lockfile;
 pub mod manifest;
 pub mod package;
+pub mod package_name;
 pub mod patch;
 pub mod registry;
 pub mod reporter;

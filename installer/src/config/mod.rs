@@ -15,6 +15,7 @@ mod proxy;
 mod registries;
 mod settings;
 mod sources;
+mod tarball_limits;
 mod values;
 mod workspace_file;
 
@@ -28,4 +29,5 @@ pub use project::{PackageExtension, PeerDependencyRules, ProjectSettings, Suppor
 pub use proxy::{Proxies, Proxy};
 pub use registries::{DEFAULT_REGISTRY, Registries, parse_registry};
 pub use settings::{Overrides, Settings};
+pub use tarball_limits::TarballLimits;
 pub use workspace_file::{WORKSPACE_FILE, workspace_root};

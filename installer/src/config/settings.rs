@@ -11,6 +11,7 @@ use super::paths::{PNPM_STORE_VERSION, Paths};
 use super::project::ProjectSettings;
 use super::registries::{DEFAULT_REGISTRY, Registries, parse_registry};
 use super::sources::{Found, Sources};
+use super::tarball_limits::TarballLimits;
 use super::values::invalid;
 use super::workspace_file::WorkspaceFile;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub pnpm_store_dir: PathBuf,
     /// How requests are sent.
     pub network: NetworkSettings,
+    /// What a tarball may unpack to.
+    pub tarballs: TarballLimits,
     /// What the project says of itself.
     pub project: ProjectSettings,
     /// Which dependencies may run build scripts.
@@ -69,6 +72,7 @@ impl Settings {
             pnpm_store_dir: store_dir.join(PNPM_STORE_VERSION),
             store_dir,
             network: NetworkSettings::default(),
+            tarballs: TarballLimits::default(),
             project: ProjectSettings::default(),
             builds: BuildPolicy::default(),
             warnings: Vec::new(),
@@ -111,6 +115,7 @@ impl Settings {
             store_dir: paths.store_dir(&sources)?,
             pnpm_store_dir: paths.pnpm_store_dir(&sources),
             network: NetworkSettings::of(&sources, &paths)?,
+            tarballs: TarballLimits::of(&sources)?,
             project,
             builds,
             registries,

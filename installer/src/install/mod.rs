@@ -24,6 +24,7 @@ pub use summary::{Change, Changes, DirectChange, Residue, Summary};
 use crate::config::ConfigError;
 use crate::lockfile::{LockfileError, LockfileMismatch};
 use crate::manifest::ManifestError;
+use crate::package_name::UnsafeName;
 use crate::reporter::{ProgressEvent, Reporter, Stage};
 use crate::resolve::ResolveError;
 use crate::rt::{self, Point, StopSignal};
@@ -183,6 +184,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Script(#[from] Box<ScriptError>),
+    /// A package has a name that leads out of node_modules.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Name(#[from] UnsafeName),
     /// A tarball cannot be had.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -13,6 +13,7 @@ use crate::lockfile::{
 };
 use crate::manifest::DependencyKind;
 use crate::package::PackageId;
+use crate::package_name;
 use crate::reporter::{ProgressEvent, Stage};
 use crate::resolve::{ChosenVersion, RegistryPackuments, VersionChooser};
 use crate::rt;
@@ -119,7 +120,9 @@ impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
     }
 
     async fn install_one(&self, parent: &str, alias: &str, range: &str) -> Result<Option<DepPath>, InstallError> {
+        package_name::check(alias, || parent.to_owned())?;
         let chosen = self.chooser.choose(alias, range, parent).await?;
+        package_name::check(&chosen.package.name, || parent.to_owned())?;
         if !self.session.platform.matches(&chosen.locked) {
             return Ok(None);
         }

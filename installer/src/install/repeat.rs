@@ -7,7 +7,7 @@
 //! The note goes before anything changes, so a tree that an interrupted install left has none.
 
 use super::{InstallOptions, InstallPath, Summary};
-use crate::config::{Auth, NetworkSettings, Settings};
+use crate::config::{Auth, NetworkSettings, Settings, TarballLimits};
 use crate::lockfile;
 use crate::rt;
 use crate::virtual_store::{Layout, direct, modules_yaml};
@@ -142,6 +142,7 @@ fn choices(options: &InstallOptions) -> String {
     let settings = Settings {
         auth: Auth::default(),
         network: NetworkSettings::default(),
+        tarballs: TarballLimits::default(),
         warnings: Vec::new(),
         ..options.settings.clone()
     };

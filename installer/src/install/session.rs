@@ -42,7 +42,7 @@ impl<C: Coordinator> Session<C> {
         let shared = options.coordination == CoordinationMode::Shared;
         let beside =
             if shared { Beside::agreeing(&store, reporter.clone()) } else { Beside::regardless(reporter.clone()) };
-        let downloader = Downloader::new(registry, store.clone(), writer.clone(), beside);
+        let downloader = Downloader::new(registry, store.clone(), writer.clone(), beside, options.settings.tarballs);
         let platform = Platform::supported(&options.settings.project.supported_architectures);
         Ok(Session {
             prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),

@@ -45,10 +45,12 @@ pub(super) async fn lockfile<C: Coordinator>(
     session: &Session<C>,
 ) -> Result<(Lockfile, bool), InstallError> {
     if let Some(lockfile) = project.lockfile_in_force(session.options.path)? {
+        lockfile.check_names()?;
         return Ok((lockfile.clone(), false));
     }
     session.report(ProgressEvent::Stage { stage: Stage::Resolving });
     let lockfile = resolve(project, session).await?;
+    lockfile.check_names()?;
     project.write_lockfile(&lockfile).await?;
     Ok((lockfile, true))
 }
@@ -160,9 +162,10 @@ fn snapshots_to_install<C: Coordinator>(
         let package = PackageId::new(name, locked.version.as_deref().unwrap_or(version));
         let url = locked.resolution.url(session.downloader.registry().registry_for(name).as_str(), &package);
         let origin = match url.strip_prefix("file:") {
-            Some(path) => Origin::File(project.workspace.root.join(path)),
-            None if version.contains("://") => Origin::Elsewhere,
-            None => Origin::Registry,
+            // That of a package of a registry is no file of this machine, whatever is said of it.
+            Some(path) if version.starts_with("file:") => Origin::File(project.workspace.root.join(path)),
+            _ if version.contains("://") => Origin::Elsewhere,
+            _ => Origin::Registry,
         };
         let integrity = integrity_of(&package, locked)?.filter(|_| !session.is_unpinned(&url));
         let optional = lockfile.snapshots.get(dep_path).is_some_and(|snapshot| snapshot.optional);

@@ -6,6 +6,7 @@
 mod current;
 mod dep_path;
 mod installable;
+mod names;
 mod platform;
 mod read;
 mod satisfies;

@@ -8,6 +8,7 @@ use super::coordinator::{CacheKey, Caller, Coordinator, Download};
 use super::error::{TarballError, TarballErrorCause};
 use super::integrity::IntegrityError;
 use super::{extract, integrity};
+use crate::config::TarballLimits;
 use crate::package::PackageId;
 use crate::registry::{Demand, FetchErrorKind, Permit, RegistryClient, TarballFetch};
 use crate::rt::{self, Event, Point};
@@ -42,6 +43,7 @@ pub struct Downloader {
     store: StoreDir,
     writer: StoreIndexWriter,
     beside: Arc<Beside>,
+    limits: TarballLimits,
     index: OnceLock<StoreIndex>,
     /// What came over the network during this install; filled before the row is queued, so that whoever sees the row
     /// committed knows where it came from (pnpm#12235).
@@ -50,8 +52,15 @@ pub struct Downloader {
 
 impl Downloader {
     /// Downloads through `registry` into `store`, whose index `writer` keeps, and which it shares with installs `beside`.
-    pub fn new(registry: RegistryClient, store: StoreDir, writer: StoreIndexWriter, beside: Arc<Beside>) -> Arc<Self> {
-        Arc::new(Downloader { registry, store, writer, beside, index: OnceLock::new(), fetched: DashSet::new() })
+    pub fn new(
+        registry: RegistryClient,
+        store: StoreDir,
+        writer: StoreIndexWriter,
+        beside: Arc<Beside>,
+        limits: TarballLimits,
+    ) -> Arc<Self> {
+        let (index, fetched) = (OnceLock::new(), DashSet::new());
+        Arc::new(Downloader { registry, store, writer, beside, limits, index, fetched })
     }
 
     /// The store that downloads go to.
@@ -259,14 +268,14 @@ impl TarballRequest {
     }
 
     async fn verify_and_extract(&self, bytes: Bytes) -> Result<PackageRow, TarballErrorCause> {
-        let (expected, store) = (self.integrity.clone(), self.downloader.store.clone());
+        let (expected, store, limits) = (self.integrity.clone(), self.downloader.store.clone(), self.downloader.limits);
         let expected_is_known = expected.is_some();
         let extract = move || {
             if let Some(expected) = expected {
                 integrity::verify(&bytes, &expected).map_err(TarballErrorCause::Integrity)?;
             }
             let computed = (!expected_is_known).then(|| integrity::of(&bytes).to_string());
-            let row = extract::extract(&bytes, &store).map_err(TarballErrorCause::Extract)?;
+            let row = extract::extract(&bytes, &store, limits).map_err(TarballErrorCause::Extract)?;
             Ok(PackageRow { integrity: computed, ..row })
         };
         rt::blocking("extract", extract).await

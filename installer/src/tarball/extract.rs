@@ -3,17 +3,12 @@
 //! A tarball comes from a stranger. Entries that would land outside their package, and links of any kind, are refused:
 //! the whole tarball is, and what was stored of it before is only bytes under their own hash, which no index row names.
 
+use crate::config::TarballLimits;
 use crate::package::BundledManifest;
 use crate::store::{PackageFiles, PackageRow, StoreDir};
 use flate2::read::MultiGzDecoder;
 use std::io::{self, Read};
 use tar::EntryType;
-
-/// How many bytes a tarball may unpack to. The largest package of the public registry has about a tenth of it.
-const UNPACKED_BYTES_MAX: u64 = 8 << 30;
-
-/// How many files a tarball may hold.
-const FILES_MAX: usize = 1_000_000;
 
 /// The magic number that gzip begins with; a tarball without it is taken as plain tar, as npm does.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -51,9 +46,12 @@ pub enum ExtractError {
         path: String,
     },
     /// More than any package needs.
-    #[error("the tarball unpacks to more than {UNPACKED_BYTES_MAX} bytes or {FILES_MAX} files")]
-    #[diagnostic(code(lockstep::tarball::too_large))]
-    TooLarge,
+    #[error("the tarball unpacks to more than {} bytes or {} files", .0.unpacked_bytes_max, .0.files_max)]
+    #[diagnostic(
+        code(lockstep::tarball::too_large),
+        help("if this package is to be trusted, raise `tarball-unpacked-bytes-max` or `tarball-files-max` in .npmrc")
+    )]
+    TooLarge(TarballLimits),
     /// The store's disk refuses.
     #[error("cannot write to the store")]
     #[diagnostic(
@@ -67,16 +65,16 @@ pub enum ExtractError {
 ///
 /// # Errors
 /// [`ExtractError`]; no row results then, so nothing of it is trusted later.
-pub fn extract(tarball: &[u8], store: &StoreDir) -> Result<PackageRow, ExtractError> {
+pub fn extract(tarball: &[u8], store: &StoreDir, limits: TarballLimits) -> Result<PackageRow, ExtractError> {
     if tarball.starts_with(&GZIP_MAGIC) {
-        extract_tar(MultiGzDecoder::new(tarball), store)
+        extract_tar(MultiGzDecoder::new(tarball), store, limits)
     } else {
-        extract_tar(tarball, store)
+        extract_tar(tarball, store, limits)
     }
 }
 
-fn extract_tar(reader: impl Read, store: &StoreDir) -> Result<PackageRow, ExtractError> {
-    let mut archive = tar::Archive::new(reader.take(UNPACKED_BYTES_MAX));
+fn extract_tar(reader: impl Read, store: &StoreDir, limits: TarballLimits) -> Result<PackageRow, ExtractError> {
+    let mut archive = tar::Archive::new(reader.take(limits.stream_bytes_max()));
     let mut files = PackageFiles::new();
     let mut package_json = None;
     let mut bytes = Vec::new();
@@ -90,12 +88,13 @@ fn extract_tar(reader: impl Read, store: &StoreDir) -> Result<PackageRow, Extrac
             _ => return Err(ExtractError::NotAFile { path: raw_path }),
         }
         let Some(path) = path_in_package(&raw_path)? else { continue };
+        // Before it is read: what it says is what is read of it, at most.
+        unpacked = unpacked.saturating_add(entry.size());
+        if files.len() >= limits.files_max || unpacked > limits.unpacked_bytes_max {
+            return Err(ExtractError::TooLarge(limits));
+        }
         bytes.clear();
         entry.read_to_end(&mut bytes).map_err(ExtractError::Damaged)?;
-        unpacked += bytes.len() as u64;
-        if files.len() == FILES_MAX || unpacked >= UNPACKED_BYTES_MAX {
-            return Err(ExtractError::TooLarge);
-        }
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
         let file = store.write_cas_file(&bytes, executable).map_err(ExtractError::Store)?;
         if path == "package.json" {
@@ -161,7 +160,7 @@ mod tests {
         let (_dir, store) = store();
         let json = br#"{"name":"a","version":"1.0.0","bin":"cli.js"}"#;
         let tar = archive(&[("package/package.json", FILE, 0o644, json), ("package/cli.js", FILE, 0o755, b"x")]);
-        let row = extract(&tar, &store).unwrap();
+        let row = extract(&tar, &store, TarballLimits::default()).unwrap();
         assert_eq!(row.files.keys().collect::<Vec<_>>(), ["cli.js", "package.json"]);
         assert!(row.files["cli.js"].executable && !row.files["package.json"].executable);
         assert_eq!(row.manifest.bin["a"], "cli.js");
@@ -172,11 +171,12 @@ mod tests {
     fn hostile_entries_are_refused() {
         let (_dir, store) = store();
         for path in ["package/../../x", "/etc/x", "package/..\\x", "package/a/../../../x", "C:/x"] {
-            let error = extract(&archive(&[(path, FILE, 0o644, b"x")]), &store).unwrap_err();
+            let error = extract(&archive(&[(path, FILE, 0o644, b"x")]), &store, TarballLimits::default()).unwrap_err();
             assert!(matches!(error, ExtractError::UnsafePath { .. }), "{path}: {error}");
         }
         for kind in [EntryType::Symlink, EntryType::Link, EntryType::Fifo] {
-            let error = extract(&archive(&[("package/x", kind, 0o644, b"")]), &store).unwrap_err();
+            let error =
+                extract(&archive(&[("package/x", kind, 0o644, b"")]), &store, TarballLimits::default()).unwrap_err();
             assert!(matches!(error, ExtractError::NotAFile { .. }), "{kind:?}: {error}");
         }
     }
@@ -185,7 +185,28 @@ mod tests {
     fn a_tarball_cut_short_is_damaged() {
         let (_dir, store) = store();
         let tar = archive(&[("package/x", FILE, 0o644, &[7; 4000])]);
-        assert!(matches!(extract(&tar[..2000], &store), Err(ExtractError::Damaged(_))));
-        assert!(matches!(extract(&[0x1f, 0x8b, 8, 0, 1], &store), Err(ExtractError::Damaged(_))));
+        assert!(matches!(extract(&tar[..2000], &store, TarballLimits::default()), Err(ExtractError::Damaged(_))));
+        assert!(matches!(
+            extract(&[0x1f, 0x8b, 8, 0, 1], &store, TarballLimits::default()),
+            Err(ExtractError::Damaged(_))
+        ));
+    }
+    #[test]
+    fn what_unpacks_to_too_much_is_refused_before_it_is_read() {
+        let (_dir, store) = store();
+        let two = archive(&[("package/x", FILE, 0o644, &[0; 600]), ("package/y", FILE, 0o644, &[0; 600])]);
+        let limited = |unpacked_bytes_max, files_max| {
+            extract(&two, &store, TarballLimits { unpacked_bytes_max, files_max }).map(|row| row.files.len())
+        };
+        assert_eq!(limited(1_200, 2).unwrap(), 2);
+        assert!(matches!(limited(1_199, 2), Err(ExtractError::TooLarge(_))));
+        assert!(matches!(limited(1_200, 1), Err(ExtractError::TooLarge(_))));
+        // A header alone, of a file with more bytes than there are.
+        let mut header = tar::Header::new_gnu();
+        header.set_path("package/bomb").unwrap();
+        header.set_size(1 << 50);
+        header.set_cksum();
+        let error = extract(header.as_bytes(), &store, TarballLimits::default()).unwrap_err();
+        assert!(matches!(error, ExtractError::TooLarge(_)), "{error}");
     }
 }
