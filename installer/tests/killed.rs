@@ -1,0 +1,119 @@
+//! 200 installs on one store, each killed at a moment of its own. Every tenth is left alone: it succeeds, makes the tree that an
+//! undisturbed install on another store makes, and downloads only what is missing.
+//!
+//! The moments are drawn from a seed, which a failure shows; `LOCKSTEP_KILL_SEED` sets it. (Time is real here: the same seed kills
+//! at about the same moments.)
+#![cfg(unix)]
+
+mod support;
+mod tree;
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use support::{LocalRegistry, Package, command, project, run, succeeded};
+use tree::{assert_same_tree, tree};
+
+/// How many installs are killed.
+const KILLS: u32 = 200;
+
+/// How many are killed before one is left alone; then there are new versions of everything.
+const KILLS_PER_VERSION: u32 = 10;
+
+/// How many packages a project has.
+const PACKAGES: usize = 12;
+
+/// How many files a package has.
+const FILES: usize = 60;
+
+fn text(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+/// Packages in a row, each of which needs the next.
+fn packages(version: &'static str) -> Vec<Package> {
+    let name = |index: usize| text(format!("p{index:02}"));
+    let package = |index: usize| {
+        let next = if index + 1 < PACKAGES { json!({ name(index + 1): version }) } else { json!({}) };
+        let package = Package::new(name(index), version).with("dependencies", next).with("bin", json!("cli.sh"));
+        // Enough files for a kill to come between two of them.
+        let file = |file: usize| (text(format!("lib/{file}.js")), format!("{file} of {index} {version}\n").repeat(20));
+        let package = package.file("cli.sh", "#!/bin/sh\n");
+        (0..FILES).map(file).fold(package, |package, (path, bytes)| package.file(path, bytes))
+    };
+    (0..PACKAGES).map(package).collect()
+}
+
+fn start(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Child {
+    command(registry, dir, arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn killed_at_any_moment_and_none_the_worse() {
+    let random = || RandomState::new().hash_one(0);
+    let seed = std::env::var("LOCKSTEP_KILL_SEED").map_or_else(|_| random(), |seed| seed.parse().unwrap());
+    println!("LOCKSTEP_KILL_SEED={seed}");
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let registry = LocalRegistry::start();
+    let (dir, undisturbed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut killed, mut usual) = (0, Duration::from_millis(100));
+    while killed < KILLS {
+        let version = text(format!("1.0.{killed}"));
+        let packages = packages(version);
+        registry.publish(&packages);
+        for dir in [&dir, &undisturbed] {
+            project(dir.path(), &json!({ "dependencies": { "p00": version, "p07": version } }));
+        }
+        registry.forget_requests();
+        let mut disturbed = 0;
+        while disturbed < KILLS_PER_VERSION {
+            // From nothing, from a part of a tree or from all of one; with a lockfile or without.
+            let modules = dir.path().join("node_modules");
+            let _ = match random.random_bool(0.15) {
+                true => std::fs::remove_dir_all(&modules),
+                false => std::fs::remove_file(modules.join(".lockstep-state.json")),
+            };
+            if random.random_bool(0.3) {
+                let _ = std::fs::remove_file(dir.path().join("pnpm-lock.yaml"));
+            }
+            let mut child = start(&registry, dir.path(), &[]);
+            // At any moment, or while packages are put in place.
+            if random.random_bool(0.5) {
+                std::thread::sleep(usual.mul_f64(random.random_range(0.0..0.8)));
+            } else {
+                let (wanted, virtual_store) = (random.random_range(1..=PACKAGES), modules.join(".pnpm"));
+                let there = || std::fs::read_dir(&virtual_store).map_or(0, Iterator::count);
+                while there() < wanted && child.try_wait().unwrap().is_none() {}
+                std::thread::sleep(Duration::from_micros(random.random_range(0..1_000)));
+            }
+            disturbed += u32::from(child.try_wait().unwrap().is_none());
+            child.kill().unwrap();
+            let output = child.wait_with_output().unwrap();
+            let (said, code) = (String::from_utf8_lossy(&output.stderr), output.status.code());
+            assert!(matches!(code, None | Some(0)), "it failed by itself: {said}");
+        }
+        killed += disturbed;
+        let left = start(&registry, dir.path(), &[]).wait_with_output().unwrap();
+        succeeded(&left);
+        // A kill may come between a download and its row: that one is fetched again, once for each kill at most.
+        let most = registry.tarball_requests().into_values().max().unwrap();
+        assert!(most <= disturbed as usize + 1, "a tarball was asked for {most} times");
+
+        let started = Instant::now();
+        succeeded(&command(&registry, undisturbed.path(), &[]).output().unwrap());
+        usual = started.elapsed();
+        assert_same_tree(&dir.path().join("node_modules"), &undisturbed.path().join("node_modules"));
+        let lockfile = |dir: &Path| std::fs::read_to_string(dir.join("pnpm-lock.yaml")).unwrap();
+        assert_eq!(lockfile(dir.path()), lockfile(undisturbed.path()));
+        let temporary: Vec<_> = tree(&dir.path().join("node_modules")).into_keys().collect();
+        assert!(!temporary.iter().any(|path| path.contains(".lockstep-tmp-")), "{temporary:?}");
+    }
+    succeeded(&run(&registry, dir.path(), "store", &["verify", "--check"]));
+    let names: Vec<_> = tree(dir.path()).into_keys().filter(|path| !path.contains('/')).collect();
+    assert_eq!(names, ["node_modules", "package.json", "pnpm-lock.yaml", "store"]);
+    println!("{killed} killed; an install takes {usual:?}");
+}
