@@ -126,8 +126,11 @@ fn normalised(nerf_dart: &str) -> String {
     format!("//{}/{path}{slash}", host.to_ascii_lowercase())
 }
 
-/// A URL as it may be shown: without user, password, query and fragment. Any other URL comes back as it was written.
+/// A URL as it may be shown: without user, password, query and fragment. Whatever else it is comes back as it was written.
 pub fn redact_url(url: &str) -> String {
+    if !url.contains("://") {
+        return url.to_owned();
+    }
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let shown = &url[..end];
     let authority = shown.find("://").map_or(0, |scheme| scheme + 3);

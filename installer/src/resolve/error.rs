@@ -1,5 +1,6 @@
 //! Why a resolution fails: which package, who asked for it, and what to do.
 
+use crate::config::redact_url;
 use miette::Diagnostic;
 use std::error::Error;
 use std::fmt;
@@ -36,7 +37,7 @@ pub enum ResolveError {
         available: String,
     },
     /// A dependency that does not come from a registry, or whose range is no range.
-    #[error("cannot install {dependency} from {specifier}{required_by}")]
+    #[error("cannot install {dependency} from {}{required_by}", redact_url(specifier))]
     #[diagnostic(
         code(lockstep::resolve::unsupported),
         help(
@@ -52,7 +53,7 @@ pub enum ResolveError {
         required_by: RequiredBy,
     },
     /// What is behind a specifier is no package.
-    #[error("what is at {specifier} has no package.json that makes sense{required_by}")]
+    #[error("what is at {} has no package.json that makes sense{required_by}", redact_url(specifier))]
     #[diagnostic(code(lockstep::resolve::no_manifest), help("check where {dependency} in package.json leads"))]
     NoManifest {
         /// Name under node_modules.
@@ -63,7 +64,7 @@ pub enum ResolveError {
         required_by: RequiredBy,
     },
     /// What is behind a specifier cannot be had.
-    #[error("cannot get {dependency} from {specifier}")]
+    #[error("cannot get {dependency} from {}", redact_url(specifier))]
     #[diagnostic(forward(source))]
     Foreign {
         /// Name under node_modules.

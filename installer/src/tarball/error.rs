@@ -2,6 +2,7 @@
 
 use super::extract::ExtractError;
 use super::integrity::IntegrityError;
+use crate::config::redact_url;
 use crate::package::PackageId;
 use crate::registry::FetchError;
 use crate::store::IndexError;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 /// A tarball that could not be had: which package, from where, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot get {package} from {url}")]
+#[error("cannot get {package} from {}", redact_url(url))]
 pub struct TarballError {
     /// The package whose tarball it is.
     pub package: PackageId,

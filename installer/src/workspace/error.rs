@@ -1,5 +1,6 @@
 //! Why a workspace cannot be read, or asks for what it does not have.
 
+use crate::config::redact_url;
 use crate::manifest::ManifestError;
 use crate::patch::PatchError;
 use miette::Diagnostic;
@@ -28,7 +29,7 @@ pub enum WorkspaceError {
         message: String,
     },
     /// A `workspace:` dependency on a package that is not there.
-    #[error("{importer} asks for {dependency}@{specifier}, and {reason}")]
+    #[error("{importer} asks for {dependency}@{}, and {reason}", redact_url(specifier))]
     #[diagnostic(
         code(lockstep::workspace::no_package),
         help("add the package's directory to `packages` in pnpm-workspace.yaml, or ask for a version of the registry")
@@ -44,7 +45,10 @@ pub enum WorkspaceError {
         reason: String,
     },
     /// A `catalog:` dependency that the catalog does not have.
-    #[error("{importer} asks for {dependency}@{specifier}, and the catalog {catalog} has no {dependency}")]
+    #[error(
+        "{importer} asks for {dependency}@{}, and the catalog {catalog} has no {dependency}",
+        redact_url(specifier)
+    )]
     #[diagnostic(
         code(lockstep::workspace::no_catalog_entry),
         help("add it under `catalog` or `catalogs` in pnpm-workspace.yaml")
