@@ -1,5 +1,5 @@
-//! ARCHITECTURE.md says what is true: its table of interleaving points is the one in the code, and nothing outside of
-//! `installer::rt` reaches past the seam.
+//! The documents say what is true: ARCHITECTURE.md's table of interleaving points is the one in the code, nothing outside of
+//! `installer::rt` reaches past the seam, and what docs/reliability.md says to hold a promise exists.
 
 use installer::rt::Point;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,28 @@ fn labels_name_one_point_each() {
     for point in Point::ALL {
         assert_eq!(Point::from_label(point.label()), Some(*point));
     }
+}
+
+/// What a page names in backquotes and does not exist: `file::test` of this directory, or a scenario.
+fn missing_tests(page: &str, root: &Path) -> Vec<String> {
+    let exists = |name: &str| match name.split_once("::") {
+        Some((file, test)) => std::fs::read_to_string(root.join("installer/tests").join(file).with_extension("rs"))
+            .is_ok_and(|source| source.contains(&format!("fn {test}()"))),
+        None => root.join(name).is_file(),
+    };
+    let quoted = page.split('`').skip(1).step_by(2);
+    let named = quoted.filter(|name| name.contains("::") || name.starts_with("scenarios/"));
+    named.filter(|name| !name.contains(' ') && *name != "file::name" && !exists(name)).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn what_is_said_to_hold_a_promise_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    assert!(page.matches("::").count() > 30, "the promises are where this test looks");
+    assert_eq!(missing_tests(&page, root), [""; 0]);
+    let wrong = "`killed::no_such_test`, `no_file::x` and `scenarios/none.json`";
+    assert_eq!(missing_tests(wrong, root), ["killed::no_such_test", "no_file::x", "scenarios/none.json"]);
 }
 
 /// What only `installer::rt` may use: clocks, chance, tasks, threads, the disk, the network, and knowing the simulator.
