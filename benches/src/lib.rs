@@ -4,6 +4,7 @@
 //! pnpm, [`speed`] against every installer that is there.
 
 pub mod compat;
+pub mod launcher;
 pub mod lockstep;
 pub mod program;
 pub mod project;

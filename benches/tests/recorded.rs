@@ -83,8 +83,14 @@ fn every_case_is_run_and_told() {
     let project = project(dir.path());
     let executable = lockstep::executable(None).unwrap();
     let peers = [Peer::new(Kind::Lockstep, executable.clone()), Peer::new(Kind::LockstepUncoordinated, executable)];
-    let bench =
-        Bench { project: &project, peers: &peers, registry: &registry, work: dir.path().join("work"), rounds: 2 };
+    let bench = Bench {
+        project: &project,
+        peers: &peers,
+        launch: &|command| program::run(command),
+        registry: &registry,
+        work: dir.path().join("work"),
+        rounds: 2,
+    };
     std::fs::create_dir_all(&bench.work).unwrap();
     let (series, work) = bench.run(&Case::ALL).unwrap();
     assert_eq!(series.len(), Case::ALL.len() * peers.len());

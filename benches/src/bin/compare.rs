@@ -1,5 +1,6 @@
 //! How long lockstep and its peers take: `cargo run --release -p benches --bin compare`.
 
+use benches::launcher::{self, Launcher};
 use benches::program;
 use benches::project::Project;
 use benches::recording::{Recording, Upstream};
@@ -9,7 +10,7 @@ use benches::speed::{Bench, Case, Comparison, Kind, Peer, markdown, svg};
 use clap::Parser;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// Time installs of recorded projects with lockstep and with every other installer that is there
 ///
@@ -53,7 +54,11 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let ended = launcher::serve_if_asked().and_then(|is_launcher| match is_launcher {
+        true => Ok(()),
+        false => run(&Args::parse()),
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -63,6 +68,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> io::Result<()> {
+    // First of all, while this process is small.
+    let launcher = Launcher::start()?;
     let peers = peers(args)?;
     let link = Link { latency_ms: args.latency, mbit_per_s: args.bandwidth };
     let mut comparisons = Vec::new();
@@ -71,7 +78,7 @@ fn run(args: &Args) -> io::Result<()> {
         for disk in &args.disks {
             let (name, dir) = pair(disk)?;
             eprintln!("{}, {name}…", project.name);
-            let comparison = compare(args, &project, &peers, link, name, Path::new(dir))?;
+            let comparison = compare(args, &project, (&peers, &launcher), link, name, Path::new(dir))?;
             println!("{}", markdown(&comparison));
             comparisons.push(comparison);
         }
@@ -114,7 +121,7 @@ fn peers(args: &Args) -> io::Result<Vec<Peer>> {
 fn compare(
     args: &Args,
     project: &Project,
-    peers: &[Peer],
+    (peers, launcher): (&[Peer], &Launcher),
     link: Link,
     disk: &str,
     work_dir: &Path,
@@ -124,7 +131,15 @@ fn compare(
     let work_dir = tempfile::tempdir_in(work_dir.canonicalize()?)?;
     let upstream = Upstream::configured(&args.recordings.canonicalize()?, None)?;
     let registry = ReplayRegistry::start(Recording::open(&args.recordings, Some(upstream)), link)?;
-    let bench = Bench { project, peers, registry: &registry, work: work_dir.path().to_owned(), rounds: args.rounds };
+    let launch = |command: &mut Command| launcher.run(command);
+    let bench = Bench {
+        project,
+        peers,
+        launch: &launch,
+        registry: &registry,
+        work: work_dir.path().to_owned(),
+        rounds: args.rounds,
+    };
     let (series, work) = bench.run(&Case::ALL)?;
     let costs = Costs::measure(work_dir.path(), &work)?;
     Ok(Comparison { project: project.name.clone(), disk: disk.to_owned(), link, work, costs, series })

@@ -19,12 +19,13 @@ pub use self::statistics::Spread;
 
 use self::limits::Work;
 use self::peer::Place;
-use crate::program::{self, Ran};
+use crate::program::Ran;
 use crate::project::Project;
 use crate::replay::{ReplayRegistry, RequestCounts};
 use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// One measured install.
 #[derive(Debug, Clone, Serialize)]
@@ -53,6 +54,8 @@ pub struct Bench<'a> {
     pub project: &'a Project,
     /// Who installs it. The first is the one that the others are compared with.
     pub peers: &'a [Peer],
+    /// Runs a program to its end: [`program::run`](crate::program::run), or a [`Launcher`](crate::launcher::Launcher)'s.
+    pub launch: &'a dyn Fn(&mut Command) -> io::Result<Ran>,
     /// Where all of them install from.
     pub registry: &'a ReplayRegistry,
     /// A directory to work in, on the disk that is measured.
@@ -129,7 +132,7 @@ impl Bench<'_> {
     }
 
     fn install(&self, peer: &Peer, place: &Place, frozen: bool) -> io::Result<(Ran, RequestCounts)> {
-        let ran = program::run(&mut peer.command(place, self.registry.url(), frozen))?.succeeded(&peer.name)?;
+        let ran = (self.launch)(&mut peer.command(place, self.registry.url(), frozen))?.succeeded(&peer.name)?;
         let counts = self.registry.take_counts();
         match counts.failed.first() {
             Some(failed) => Err(io::Error::other(format!("the recording is not complete: {failed}"))),
