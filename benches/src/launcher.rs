@@ -6,11 +6,10 @@
 
 use crate::program::{self, Ran};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +35,7 @@ struct Job {
     arguments: Vec<OsString>,
     dir: PathBuf,
     /// All of its environment.
-    environment: BTreeMap<OsString, OsString>,
+    environment: Vec<(OsString, OsString)>,
 }
 
 /// What became of it.
@@ -51,13 +50,12 @@ struct Answer {
 }
 
 impl Launcher {
-    /// Starts this very program as a launcher: its `main` has to begin with [`serve_if_asked`].
+    /// Starts a program as a launcher: its `main` has to begin with [`serve_if_asked`].
     ///
     /// # Errors
     /// When the system cannot start it.
-    pub fn start() -> io::Result<Launcher> {
-        let mut command = Command::new(std::env::current_exe()?);
-        let mut process = command.arg(ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    pub fn start(program: &Path) -> io::Result<Launcher> {
+        let mut process = Command::new(program).arg(ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let jobs = process.stdin.take().expect("it is piped");
         let answers = BufReader::new(process.stdout.take().expect("it is piped"));
         Ok(Launcher(Mutex::new(Inner { process, jobs, answers })))
@@ -114,7 +112,7 @@ pub fn serve_if_asked() -> io::Result<bool> {
     for line in io::stdin().lines() {
         let job: Job = serde_json::from_str(&line?)?;
         let mut command = Command::new(&job.program);
-        command.args(&job.arguments).current_dir(&job.dir).env_clear().envs(&job.environment);
+        command.args(&job.arguments).current_dir(&job.dir).env_clear().envs(job.environment);
         let answer = program::run(&mut command).map_err(|error| error.to_string()).map(|ran| Answer {
             status: ran.status.into_raw(),
             output: ran.output,

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> io::Result<()> {
     // First of all, while this process is small.
-    let launcher = Launcher::start()?;
+    let launcher = Launcher::start(&std::env::current_exe()?)?;
     let peers = peers(args)?;
     let link = Link { latency_ms: args.latency, mbit_per_s: args.bandwidth };
     let mut comparisons = Vec::new();
