@@ -30,7 +30,7 @@ impl TerminalReporter {
     pub fn new(target: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(target);
         let line = bars.add(ProgressBar::new_spinner());
-        line.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("a fixed template"));
+        line.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("a fixed template"));
         TerminalReporter { bars, line, state: Mutex::default() }
     }
 
@@ -48,7 +48,8 @@ impl TerminalReporter {
 
     fn gauge(&self, label: String, bytes_total: u64) -> ProgressBar {
         let gauge = self.bars.add(ProgressBar::new(bytes_total));
-        let template = "  {msg} [{bar:24}] {bytes}/{total_bytes}";
+        // What is too long for the line is cut, never wrapped: what wraps cannot be redrawn.
+        let template = "  {wide_msg} [{bar:24}] {bytes}/{total_bytes}";
         gauge.set_style(ProgressStyle::with_template(template).expect("a fixed template").progress_chars("=> "));
         gauge.set_message(label);
         gauge
