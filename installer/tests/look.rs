@@ -106,6 +106,34 @@ fn why_leads_up_to_the_project() {
 }
 
 #[test]
+fn in_a_workspace_each_project_has_its_own_list() {
+    let (registry, dir) = (LocalRegistry::start(), tempfile::tempdir().unwrap());
+    registry.publish(&[Package::new("leaf", "1.0.0"), Package::new("tool", "1.0.0")]);
+    std::fs::write(dir.path().join("pnpm-workspace.yaml"), "packages:\n  - packages/*\n").unwrap();
+    project(dir.path(), &json!({ "name": "root", "devDependencies": { "tool": "1.0.0" } }));
+    let (a, b) = (dir.path().join("packages/a"), dir.path().join("packages/b"));
+    for (dir, name, dependencies) in
+        [(&a, "a", json!({ "leaf": "1.0.0" })), (&b, "b", json!({ "a": "workspace:*", "leaf": "1.0.0" }))]
+    {
+        std::fs::create_dir_all(dir).unwrap();
+        project(dir, &json!({ "name": name, "version": "1.0.0", "dependencies": dependencies }));
+    }
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    let text = said(&look(&registry, &b, &["list"]), 0);
+    let own = format!("b@1.0.0 {}\n│\n│   dependencies:\n├── a@link:../a\n└── leaf@1.0.0\n\n2 packages\n", b.display());
+    assert_eq!(text, own);
+    let of_root = said(&look(&registry, dir.path(), &["list"]), 0);
+    assert!(of_root.starts_with("root ") && of_root.contains("tool@1.0.0") && !of_root.contains("leaf"), "{of_root}");
+    let all = said(&look(&registry, &a, &["list", "--recursive"]), 0);
+    assert!(all.starts_with(&of_root) && all.contains(&own) && all.contains("a@1.0.0 "), "{all}");
+    let all: Value = serde_json::from_str(&said(&look(&registry, &a, &["list", "-r", "--json"]), 0)).unwrap();
+    let names: Vec<_> = all.as_array().unwrap().iter().map(|project| project["name"].as_str().unwrap()).collect();
+    assert_eq!((names, &all[2]["dependencies"]["leaf"]["version"]), (vec!["root", "a", "b"], &json!("1.0.0")));
+    let text = said(&look(&registry, &a, &["why", "leaf"]), 0);
+    assert_eq!(text, "leaf@1.0.0\n├── a@1.0.0 (dependencies)\n└── b@1.0.0 (dependencies)\n\nFound 1 version of leaf\n");
+}
+
+#[test]
 fn where_nothing_is_installed_it_says_so() {
     let (registry, dir) = (LocalRegistry::start(), tempfile::tempdir().unwrap());
     project(dir.path(), &json!({}));

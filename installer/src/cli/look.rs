@@ -44,11 +44,19 @@ pub fn run_list(args: &ListArgs) -> ExitCode {
     say((|| {
         let (dir, settings) = place(&args.place)?;
         let installed = Installed::read(&dir)?;
-        let listing = list::list(&installed, &args.request());
+        let projects: Vec<_> = match args.recursive {
+            true => installed.lockfile.importers.keys().map(|importer| installed.about(importer)).collect(),
+            false => vec![installed],
+        };
+        let listed = |project: &Installed| list::list(project, &args.request());
         Ok(Said::well(if args.json {
-            pretty(&json::listing(&installed, &listing, &settings.registries))
+            let listings =
+                projects.iter().map(|project| json::listing(project, &listed(project), &settings.registries));
+            pretty(&listings.collect())
         } else {
-            tree_text::listing(&installed, &listing)
+            let listings: Vec<_> =
+                projects.iter().map(|project| tree_text::listing(project, &listed(project))).collect();
+            listings.join("\n")
         }))
     })())
 }

@@ -6,20 +6,20 @@ use super::{Installed, resolved};
 use crate::config::Registries;
 use serde_json::{Map, Value, json};
 
-/// A listing: an array with one project.
+/// A listing of one project; pnpm prints an array of them.
 pub fn listing(installed: &Installed, listing: &Listing, registries: &Registries) -> Value {
     let mut project = Map::new();
-    let Installed { manifest, layout, .. } = installed;
-    for (field, value) in [("name", &manifest.name), ("version", &manifest.version)] {
-        if let Some(value) = value {
+    let (name, version) = (installed.name_of(&installed.importer), installed.version_of(&installed.importer));
+    for (field, value) in [("name", name), ("version", version)] {
+        if !value.is_empty() {
             project.insert(field.to_owned(), json!(value));
         }
     }
-    project.insert("path".to_owned(), json!(layout.project_dir));
+    project.insert("path".to_owned(), json!(installed.project_dir()));
     for (field, nodes) in &listing.kinds {
         project.insert((*field).to_owned(), of_nodes(installed, nodes, registries));
     }
-    json!([project])
+    project.into()
 }
 
 fn of_nodes(installed: &Installed, nodes: &[Node], registries: &Registries) -> Value {

@@ -52,7 +52,7 @@ impl Node {
 
 /// Lists a project's dependencies. Pure.
 pub fn list(installed: &Installed, request: &ListRequest) -> Listing {
-    let importer = installed.lockfile.importers.get(".").cloned().unwrap_or_default();
+    let importer = installed.lockfile.importers.get(&installed.importer).cloned().unwrap_or_default();
     let IncludeKinds { prod, dev, optional } = request.include;
     let kinds = [
         ("dependencies", prod, importer.dependencies),

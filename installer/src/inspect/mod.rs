@@ -8,18 +8,23 @@ pub mod list;
 pub mod tree_text;
 pub mod why;
 
+use crate::config::workspace_root;
 use crate::lockfile::{self, Lockfile, LockfileError, name_and_version, package_key};
 use crate::manifest::{Manifest, ManifestError};
 use crate::virtual_store::{Layout, modules_yaml};
+use crate::workspace::{ImporterId, ROOT, dir_of};
 use miette::Diagnostic;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use url::Url;
 
-/// A project, and what an install put into its node_modules.
+/// A project or a workspace, and what an install put into its node_modules.
 #[derive(Debug, Clone)]
 pub struct Installed {
-    /// package.json.
-    pub manifest: Manifest,
+    /// The project that is asked about.
+    pub importer: ImporterId,
+    /// package.json of every project that has one.
+    pub manifests: BTreeMap<ImporterId, Manifest>,
     /// Where everything is.
     pub layout: Layout,
     /// node_modules/.pnpm/lock.yaml, or pnpm-lock.yaml where nothing is installed.
@@ -47,29 +52,79 @@ pub enum InspectError {
 }
 
 impl Installed {
-    /// Reads a project; blocks.
+    /// Reads the project in `dir`, and the others of its workspace if it is part of one; blocks.
     ///
     /// # Errors
     /// When there is no project, or nothing was ever installed in it.
     pub fn read(dir: &Path) -> Result<Self, InspectError> {
-        let (manifest, _) = Manifest::read(&dir.join("package.json"))?;
-        let layout = Layout::new(dir);
-        let current = Lockfile::read(&layout.virtual_store_dir.join(modules_yaml::CURRENT_LOCKFILE))?;
-        let lockfile = match current {
-            Some(current) => Some(current),
-            None => Lockfile::read(&dir.join(lockfile::FILE_NAME))?,
-        };
-        let lockfile = lockfile.ok_or_else(|| InspectError::Nothing { dir: dir.to_owned() })?;
-        Ok(Installed { manifest, layout, lockfile })
+        let root = workspace_root(dir).unwrap_or_else(|| dir.to_owned());
+        let importer =
+            dir.strip_prefix(&root).map(|path| path.to_string_lossy().replace('\\', "/")).unwrap_or_default();
+        let importer = if importer.is_empty() { ROOT.to_owned() } else { importer };
+        match read_lockfile(&root)? {
+            Some(lockfile) if importer == ROOT || lockfile.importers.contains_key(&importer) => {
+                Installed::of(&root, importer, lockfile)
+            }
+            // What the workspace does not count among its projects stands alone.
+            _ => match read_lockfile(dir)? {
+                Some(lockfile) => Installed::of(dir, ROOT.to_owned(), lockfile),
+                None => {
+                    Manifest::read(&dir.join("package.json"))?;
+                    Err(InspectError::Nothing { dir: dir.to_owned() })
+                }
+            },
+        }
+    }
+
+    fn of(root: &Path, importer: ImporterId, lockfile: Lockfile) -> Result<Self, InspectError> {
+        let mut manifests = BTreeMap::new();
+        for id in lockfile.importers.keys().chain([&importer]) {
+            match Manifest::read(&dir_of(root, id).join("package.json")) {
+                Ok((manifest, _)) => drop(manifests.insert(id.clone(), manifest)),
+                Err(error) if *id == importer && !lockfile.importers.keys().any(|id| id != ROOT) => {
+                    return Err(error.into());
+                }
+                // The root of a workspace need not be a project, and others may be gone.
+                Err(_) => {}
+            }
+        }
+        Ok(Installed { importer, manifests, layout: Layout::new(root), lockfile })
+    }
+
+    /// The same workspace, asked about another of its projects.
+    pub fn about(&self, importer: &str) -> Installed {
+        Installed { importer: importer.to_owned(), ..self.clone() }
+    }
+
+    /// Where the project is that is asked about.
+    pub fn project_dir(&self) -> PathBuf {
+        dir_of(&self.layout.project_dir, &self.importer)
+    }
+
+    /// A project's name; empty where it has none.
+    pub fn name_of(&self, importer: &str) -> String {
+        self.manifests.get(importer).and_then(|manifest| manifest.name.clone()).unwrap_or_default()
+    }
+
+    /// A project's version; empty where it has none.
+    pub fn version_of(&self, importer: &str) -> String {
+        self.manifests.get(importer).and_then(|manifest| manifest.version.clone()).unwrap_or_default()
     }
 
     /// The project's name and version as pnpm shows them.
     pub fn project(&self) -> String {
-        match (&self.manifest.name, &self.manifest.version) {
-            (Some(name), Some(version)) => format!("{name}@{version}"),
-            (Some(name), None) => name.clone(),
-            (None, _) => String::new(),
+        match (self.name_of(&self.importer), self.version_of(&self.importer)) {
+            (name, version) if name.is_empty() || version.is_empty() => name,
+            (name, version) => format!("{name}@{version}"),
         }
+    }
+}
+
+/// What is installed in the workspace or project in `dir`, else what is to be.
+fn read_lockfile(dir: &Path) -> Result<Option<Lockfile>, LockfileError> {
+    match Lockfile::read(&Layout::new(dir).virtual_store_dir.join(modules_yaml::CURRENT_LOCKFILE))? {
+        Some(current) => Ok(Some(current)),
+        None => Lockfile::read(&dir.join(lockfile::FILE_NAME)),
     }
 }
 

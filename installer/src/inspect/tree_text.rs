@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 /// A listing; ends with a newline.
 pub fn listing(installed: &Installed, listing: &Listing) -> String {
-    let dir = installed.layout.project_dir.display();
+    let dir = installed.project_dir();
+    let dir = dir.display();
     let project = installed.project();
     let mut text = if project.is_empty() { format!("{dir}\n") } else { format!("{project} {dir}\n") };
     for (index, (field, nodes)) in listing.kinds.iter().enumerate() {

@@ -1,10 +1,11 @@
-//! Who depends on a package, up to the project.
+//! Who depends on a package, up to the projects: in a workspace, to all of them.
 
 use super::{Installed, Package};
 use crate::lockfile::dep_path_of;
+use crate::workspace::ImporterId;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A package, or the project, and who depends on it.
+/// A package, or a project, and who depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dependent {
     /// A package.
@@ -16,7 +17,7 @@ pub enum Dependent {
         /// Who depends on it, sorted by name.
         dependents: Vec<Dependent>,
     },
-    /// The project itself.
+    /// A project.
     Project {
         /// Its name.
         name: String,
@@ -40,19 +41,19 @@ struct Parents<'a> {
     installed: &'a Installed,
     /// Snapshot → the snapshots that depend on it, each with the name under which.
     packages: BTreeMap<String, BTreeSet<(String, String)>>,
-    /// Snapshot → the field of package.json that asks for it, and the name under which.
-    fields: BTreeMap<String, BTreeSet<(&'static str, String)>>,
+    /// Snapshot → the projects that ask for it, each with the field of package.json and the name under which.
+    projects: BTreeMap<String, BTreeSet<(ImporterId, &'static str, String)>>,
 }
 
 impl<'a> Parents<'a> {
     fn of(installed: &'a Installed) -> Self {
-        let mut parents = Parents { installed, packages: BTreeMap::new(), fields: BTreeMap::new() };
+        let mut parents = Parents { installed, packages: BTreeMap::new(), projects: BTreeMap::new() };
         for parent in installed.lockfile.snapshots.keys() {
             for (alias, dep_path) in installed.lockfile.dependencies_of(parent) {
                 parents.packages.entry(dep_path).or_default().insert((parent.clone(), alias.to_owned()));
             }
         }
-        if let Some(importer) = installed.lockfile.importers.get(".") {
+        for (id, importer) in &installed.lockfile.importers {
             for (field, map) in [
                 ("dependencies", &importer.dependencies),
                 ("devDependencies", &importer.dev_dependencies),
@@ -60,7 +61,7 @@ impl<'a> Parents<'a> {
             ] {
                 for (alias, direct) in map {
                     let dep_path = dep_path_of(alias, &direct.version);
-                    parents.fields.entry(dep_path).or_default().insert((field, alias.clone()));
+                    parents.projects.entry(dep_path).or_default().insert((id.clone(), field, alias.clone()));
                 }
             }
         }
@@ -69,7 +70,7 @@ impl<'a> Parents<'a> {
 
     fn is_alias(&self, package: &Package, names: &[String]) -> bool {
         let of_packages = self.packages.get(&package.dep_path).into_iter().flatten().map(|(_, alias)| alias);
-        let of_project = self.fields.get(&package.dep_path).into_iter().flatten().map(|(_, alias)| alias);
+        let of_project = self.projects.get(&package.dep_path).into_iter().flatten().map(|(.., alias)| alias);
         of_packages.chain(of_project).any(|alias| names.contains(alias))
     }
 
@@ -80,17 +81,13 @@ impl<'a> Parents<'a> {
         }
         let parents: BTreeSet<&String> =
             self.packages.get(dep_path).into_iter().flatten().map(|(parent, _)| parent).collect();
-        let mut above: Vec<(String, Option<&'static str>)> =
+        let mut above: Vec<(String, Option<(&ImporterId, &'static str)>)> =
             parents.into_iter().map(|parent| (parent.clone(), None)).collect();
-        let fields = self.fields.get(dep_path).into_iter().flatten();
-        let project = self.installed.manifest.name.clone().unwrap_or_default();
-        above.extend(fields.map(|(field, _)| (project.clone(), Some(*field))));
+        let projects = self.projects.get(dep_path).into_iter().flatten();
+        above.extend(projects.map(|(id, field, _)| (self.installed.name_of(id), Some((id, *field)))));
         above.sort();
-        let dependents = above.into_iter().map(|(name, field)| match field {
-            Some(field) => {
-                let version = self.installed.manifest.version.clone().unwrap_or_default();
-                Dependent::Project { name, version, field }
-            }
+        let dependents = above.into_iter().map(|(name, project)| match project {
+            Some((id, field)) => Dependent::Project { name, version: self.installed.version_of(id), field },
             None => self.dependent(Package::of(&name), shown),
         });
         let dependents = dependents.collect();

@@ -14,6 +14,9 @@ pub struct ListArgs {
     /// How many levels below the direct dependencies: a number or Infinity
     #[arg(long, value_name = "N", default_value = "0", value_parser = depth)]
     depth: Depth,
+    /// Of every project of the workspace
+    #[arg(long, short)]
+    pub recursive: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,
