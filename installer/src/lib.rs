@@ -10,6 +10,7 @@ pub mod manifest;
 pub mod package;
 pub mod package_name;
 pub mod patch;
+pub mod range;
 pub mod registry;
 pub mod reporter;
 pub mod resolve;

@@ -3,8 +3,9 @@
 //! A patch is a unified diff as git and pnpm write it, with paths relative to the package. Its hash is part of the dep
 //! path, so a package with another patch is another package.
 
+use crate::range;
 use crate::rt;
-use deno_semver::{Version, VersionReq};
+use deno_semver::Version;
 use diffy::patch_set::{FileMode, FileOperation, FilePatch, ParseOptions, PatchKind, PatchSet};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -78,7 +79,7 @@ impl Patches {
             let version = Version::parse_from_npm(version).ok()?;
             let ranges = self.0.iter().filter_map(|(selector, patch)| {
                 let range = selector.strip_prefix(name)?.strip_prefix('@')?;
-                Some((VersionReq::parse_from_npm(range).ok()?, patch))
+                Some((range::parse(range)?, patch))
             });
             ranges.filter(|(range, _)| range.matches(&version)).map(|(_, patch)| patch).next()
         };

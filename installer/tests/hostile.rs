@@ -307,6 +307,34 @@ fn packuments_that_are_none() {
 }
 
 #[test]
+fn ranges_that_are_none() {
+    for range in
+        ["whatever", "latest", "not a range at all", ">=1 <", "999999999999999999999999", "\u{0}", "git+ssh://h/r.git"]
+    {
+        let cage = Cage::for_a();
+        let lenient = json!({ "b": range, "c": range });
+        cage.registry.publish(&[
+            Package::new("a", "1.0.0")
+                .with("peerDependencies", lenient.clone())
+                .with("optionalDependencies", json!({ "d": range })),
+            Package::new("b", "1.0.0"),
+            Package::new("d", "1.0.0").with("engines", json!({ "node": range })).with("peerDependencies", lenient),
+        ]);
+        // Whether a peer of such a range can be had is for the registry to say.
+        let output = lockstep(&cage.registry, &cage.project(), &[]);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{range}: {}", String::from_utf8_lossy(&output.stderr));
+        let _ = std::fs::remove_file(cage.project().join("pnpm-lock.yaml"));
+        cage.registry.publish(&[Package::new("a", "1.0.0").with("dependencies", json!({ "no-such-package": range }))]);
+        cage.refuses(&[], &["no-such-package"]);
+        cage.refuses(&["--no-lockfile"], &["no-such-package"]);
+    }
+    let cage = Cage::new(&json!({ "dependencies": { "a": "no-such-tag" } }));
+    cage.registry.publish(&[Package::new("a", "1.0.0")]);
+    cage.refuses(&[], &["a", "no-such-tag"]);
+    cage.refuses(&["--no-lockfile"], &["a", "no-such-tag"]);
+}
+
+#[test]
 fn lockfiles_that_are_none() {
     let bomb = (1..40).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, n| {
         let last = format!("*a{}, ", n - 1).repeat(9);

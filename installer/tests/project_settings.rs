@@ -204,3 +204,26 @@ fn what_a_package_bundles_is_its_own() {
     succeeded(&lockstep(&registry, dir.path(), &["--frozen-lockfile"]));
     assert!(bundler.join("bundler/node_modules/carried/package.json").exists());
 }
+
+#[test]
+fn engines_count_where_the_project_says_so() {
+    let registry = LocalRegistry::start();
+    registry.publish(&[
+        Package::new("old", "1.0.0").with("engines", json!({ "node": "<=12" })),
+        Package::new("new", "1.0.0").with("engines", json!({ "node": ">=18" })),
+        Package::new("any", "1.0.0").with("engines", json!({ "node": "whatever", "npm": "1" })),
+    ]);
+    let dir = application(&["old", "new", "any"], "");
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    configure(&dir, "engineStrict: true\nnodeVersion: 20.1.0\n");
+    let text = failed(&lockstep(&registry, dir.path(), &["--force"]));
+    says(&text, &["Node.js 20.1.0 is not what old@1.0.0 (<=12) asks for", "engineStrict"]);
+    assert!(!text.contains("new@1.0.0") && !text.contains("any@1.0.0"), "{text}");
+    configure(&dir, "engineStrict: true\nnodeVersion: 12.0.0\n");
+    says(&failed(&lockstep(&registry, dir.path(), &[])), &["new@1.0.0 (>=18) asks for"]);
+    configure(&dir, "engineStrict: true\nnodeVersion: nonsense\n");
+    says(&failed(&lockstep(&registry, dir.path(), &[])), &["`nonsense` is no version"]);
+    // The Node.js that is here, whichever it is, is not that old.
+    configure(&dir, "engineStrict: true\n");
+    says(&failed(&lockstep(&registry, dir.path(), &[])), &["old@1.0.0 (<=12)"]);
+}

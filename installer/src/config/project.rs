@@ -49,6 +49,10 @@ pub struct ProjectSettings {
     pub peer_dependency_rules: PeerDependencyRules,
     /// `patchedDependencies`: selector → path of a patch, relative to the root.
     pub patched_dependencies: BTreeMap<String, String>,
+    /// `engineStrict`: whether every package has to run on the Node.js that is here.
+    pub engine_strict: bool,
+    /// `nodeVersion`: the Node.js that is meant in place of the one that is here.
+    pub node_version: Option<String>,
     /// `lockfileIncludeTarballUrl`: whether the lockfile has the URL of every tarball.
     pub lockfile_include_tarball_url: bool,
     /// `ignoreCompatibilityDb`: whether packages whose manifests are known to be wrong are taken at their word.
@@ -76,6 +80,8 @@ impl Default for ProjectSettings {
             ignored_optional_dependencies_texts: Vec::new(),
             peer_dependency_rules: PeerDependencyRules::default(),
             patched_dependencies: BTreeMap::new(),
+            engine_strict: false,
+            node_version: None,
             lockfile_include_tarball_url: false,
             ignore_compatibility_db: false,
             unsupported: Vec::new(),
@@ -130,7 +136,7 @@ struct RawPeerDependencyRules {
 }
 
 /// Settings of pnpm-workspace.yaml that are read elsewhere: most are simple values that mean the same as in .npmrc.
-const SIMPLE: [&str; 34] = [
+const SIMPLE: [&str; 38] = [
     // See `BuildPolicy`.
     "allowBuilds",
     "dangerouslyAllowAllBuilds",
@@ -140,6 +146,7 @@ const SIMPLE: [&str; 34] = [
     "autoInstallPeers",
     "ca",
     "cafile",
+    "engineStrict",
     "fetchRetries",
     "fetchRetryFactor",
     "fetchRetryMaxtimeout",
@@ -154,6 +161,7 @@ const SIMPLE: [&str; 34] = [
     "lockfileIncludeTarballUrl",
     "ignoreCompatibilityDb",
     "networkConcurrency",
+    "nodeVersion",
     "noProxy",
     "noproxy",
     "offline",
@@ -164,6 +172,8 @@ const SIMPLE: [&str; 34] = [
     "shamefullyHoist",
     "storeDir",
     "strictSsl",
+    "tarballFilesMax",
+    "tarballUnpackedBytesMax",
     "userAgent",
     "userconfig",
 ];
@@ -220,6 +230,8 @@ impl ProjectSettings {
                 allowed_versions: texts(peer_rules.allowed_versions),
             },
             patched_dependencies: file.take("patchedDependencies", "packages and the paths of their patches")?,
+            engine_strict: flag("engine-strict", default.engine_strict)?,
+            node_version: sources.get("node-version").map(|found| found.value).filter(|version| !version.is_empty()),
             lockfile_include_tarball_url: flag("lockfile-include-tarball-url", default.lockfile_include_tarball_url)?,
             ignore_compatibility_db: flag("ignore-compatibility-db", default.ignore_compatibility_db)?,
             workspace_dir,

@@ -6,6 +6,7 @@
 mod advice;
 mod build;
 mod edit;
+mod engines;
 mod foreign;
 mod no_lockfile;
 mod options;
@@ -17,6 +18,7 @@ mod stages;
 mod summary;
 
 pub use edit::{Add, Edit, EditError, PackageSpec, RangePrefix, Update};
+pub use engines::EngineError;
 pub use options::{CoordinationMode, InstallOptions, InstallPath};
 pub use project::ProjectError;
 pub use summary::{Change, Changes, DirectChange, Residue, Summary};
@@ -184,6 +186,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Script(#[from] Box<ScriptError>),
+    /// A package does not run on this Node.js, and `engineStrict` is set.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] EngineError),
     /// A package has a name that leads out of node_modules.
     #[error(transparent)]
     #[diagnostic(transparent)]

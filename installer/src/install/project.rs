@@ -248,6 +248,7 @@ impl Project {
         let all_are_here = lockfile.importers.keys().all(|id| self.workspace.members.contains_key(id));
         self.is_whole()
             && all_are_here
+            && !self.workspace.settings.engine_strict
             && !lockfile.packages.values().any(is_local)
             && !self.workspace.members.iter().any(leads_away)
     }

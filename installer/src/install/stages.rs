@@ -5,7 +5,7 @@ use super::foreign::{SessionForeignPackages, row_of_directory};
 use super::project::{Project, linked_manifests};
 use super::session::Session;
 use super::summary::{Changes, DirectChange};
-use super::{Edit, InstallError, ProjectError, Summary, repeat};
+use super::{Edit, InstallError, ProjectError, Summary, engines, repeat};
 use crate::lockfile::{self, DepPath, IncludeKinds, LockedPackage, Lockfile};
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Stage};
@@ -95,6 +95,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
 ) -> Result<InstalledPackages, InstallError> {
     let importers = &project.selection.importers;
     let snapshots = lockfile::installable(lockfile, importers, &session.platform, session.options.include);
+    engines::check(project, lockfile, &snapshots).await?;
     let (copied, snapshots): (BTreeSet<DepPath>, BTreeSet<DepPath>) =
         snapshots.into_iter().partition(|dep_path| directory_of(lockfile, dep_path).is_some());
     let packages = snapshots_to_install(project, session, lockfile, &snapshots)?;

@@ -1,6 +1,7 @@
 //! What packages' manifests lack: what is known of the registry's packages, and what a project says.
 
 use crate::config::PackageExtension;
+use crate::range;
 use deno_semver::{Version, VersionReq};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ impl Extensions {
         let mut by_name: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for (selector, extension) in extensions {
             let (name, range) = match selector.rfind('@') {
-                Some(at) if at > 0 => (&selector[..at], VersionReq::parse_from_npm(&selector[at + 1..]).ok()),
+                Some(at) if at > 0 => (&selector[..at], range::parse(&selector[at + 1..])),
                 _ => (selector, None),
             };
             by_name.entry(name.to_owned()).or_default().push((range, extension));

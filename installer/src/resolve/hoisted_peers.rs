@@ -5,8 +5,9 @@ use super::peers::{AllPeers, Direct, Found, Missing, resolve_peers};
 use super::specifier::target_of;
 use super::version_pick::{allows_with_prereleases, intersection};
 use super::walk::Walk;
+use crate::range;
 use crate::workspace::{ImporterId, Workspace};
-use deno_semver::{Version, VersionReq};
+use deno_semver::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Finds everybody's peers, and gives the projects those that are missing, until nothing changes: what is needed in a version
@@ -68,7 +69,7 @@ fn needed(
         }
         let range = intersection(ranges.iter().copied());
         let in_graph = versions.get(*name).and_then(|versions| {
-            let wanted = VersionReq::parse_from_npm(&range).ok()?;
+            let wanted = range::parse(&range)?;
             versions.iter().rev().find(|version| allows_with_prereleases(&wanted, version))
         });
         match in_graph {
@@ -82,7 +83,7 @@ fn needed(
 
 /// Whether there may be a version that all of these ranges allow. Where there is none, the peer stays missing.
 fn go_together(ranges: &BTreeSet<&str>) -> bool {
-    let ranges: Vec<_> = ranges.iter().filter_map(|range| VersionReq::parse_from_npm(range).ok()).collect();
+    let ranges: Vec<_> = ranges.iter().filter_map(|range| range::parse(range)).collect();
     ranges.iter().enumerate().all(|(at, range)| ranges[..at].iter().all(|other| range.intersects(other)))
 }
 
@@ -94,9 +95,9 @@ fn optional(
 ) -> BTreeMap<String, String> {
     let mut optional = BTreeMap::new();
     for (name, all) in missing {
-        let ranges: Vec<_> = all.iter().map(|missing| VersionReq::parse_from_npm(&missing.range)).collect();
+        let ranges: Vec<_> = all.iter().map(|missing| range::parse(&missing.range)).collect();
         let accepted =
-            |version: &&Version| ranges.iter().all(|range| range.as_ref().is_ok_and(|range| range.matches(version)));
+            |version: &&Version| ranges.iter().all(|range| range.as_ref().is_some_and(|range| range.matches(version)));
         let in_graph = versions.get(*name).filter(|_| !project.providers.contains_key(*name));
         if let Some(version) = in_graph.and_then(|versions| versions.iter().rev().find(accepted)) {
             optional.insert((*name).clone(), version.to_string());

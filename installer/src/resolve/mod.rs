@@ -48,8 +48,9 @@ use self::to_lockfile::to_lockfile;
 use self::walk::Walk;
 use crate::config::PeerDependencyRules;
 use crate::lockfile::{Lockfile, name_and_version};
+use crate::range;
 use crate::workspace::{Target, Workspace, shown};
-use deno_semver::{Version, VersionReq};
+use deno_semver::Version;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 
@@ -119,7 +120,7 @@ fn is_allowed(warning: &ResolveWarning, rules: &PeerDependencyRules) -> bool {
     let ResolveWarning::UnmetPeer { parent, dependency, found } = warning else { return false };
     let name_of = |text: &str| name_and_version(text).map_or(text, |(name, _)| name).to_owned();
     let (parent, peer) = (name_of(parent), name_of(dependency));
-    let range = |selector: &str| VersionReq::parse_from_npm(rules.allowed_versions.get(selector)?).ok();
+    let range = |selector: &str| range::parse(rules.allowed_versions.get(selector)?);
     let found = Version::parse_from_npm(found).ok();
     let will_do =
         |selector: &str| range(selector).zip(found.as_ref()).is_some_and(|(range, found)| range.matches(found));

@@ -1,6 +1,7 @@
 //! Which version a range means: pnpm's rules.
 
 use super::packument::Packument;
+use crate::range;
 use deno_semver::{Version, VersionReq};
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ pub(super) fn pick(packument: &Packument, range: &str, preferred: &BTreeMap<Vers
     if let Some(tagged) = packument.dist_tags.get(range) {
         return Some(tagged).filter(usable).cloned();
     }
-    let wanted = VersionReq::parse_from_npm(range).ok()?;
+    let wanted = range::parse(range)?;
     let latest = packument.dist_tags.get("latest");
     let latest_of = |matches: &dyn Fn(&Version) -> bool| latest.filter(|latest| matches(latest)).filter(usable);
     let mut by_weight: BTreeMap<u64, Vec<&Version>> = BTreeMap::new();

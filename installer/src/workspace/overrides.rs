@@ -7,7 +7,8 @@
 
 use super::{ROOT, WorkspaceError, shown, wanted};
 use crate::manifest::Manifest;
-use deno_semver::{Version, VersionReq};
+use crate::range;
+use deno_semver::Version;
 use std::collections::BTreeMap;
 
 /// The value that takes a dependency away.
@@ -96,7 +97,7 @@ impl Selector {
     /// Whether this version is in the selector's range.
     fn accepts(&self, version: Option<&Version>) -> bool {
         let Some(range) = &self.range else { return true };
-        let range = VersionReq::parse_from_npm(range).ok();
+        let range = range::parse(range);
         range.zip(version).is_some_and(|(range, version)| range.matches(version))
     }
 
@@ -106,7 +107,7 @@ impl Selector {
         if range == asked {
             return true;
         }
-        let parse = |text: &str| VersionReq::parse_from_npm(text).ok().filter(|range| range.tag().is_none());
+        let parse = range::parse;
         parse(range).zip(parse(asked)).is_some_and(|(range, asked)| range.intersects(&asked))
     }
 }

@@ -3,7 +3,8 @@
 use super::{Overrides, REMOVED, ROOT, WorkspaceError, shown};
 use crate::config::ProjectSettings;
 use crate::manifest::{DependencyKind, Manifest};
-use deno_semver::{Version, VersionReq};
+use crate::range;
+use deno_semver::Version;
 use std::collections::BTreeMap;
 
 /// One thing that a project asks for.
@@ -149,7 +150,7 @@ impl Asker<'_> {
     /// The workspace's package of that name whose version is in the range: the newest of several.
     fn member(&self, name: &str, range: &str) -> Option<&str> {
         let any = matches!(range, "" | "*" | "^" | "~");
-        let range = VersionReq::parse_from_npm(range).ok();
+        let range = range::parse(range);
         let candidates = self.manifests.iter().filter(|(_, manifest)| manifest.name.as_deref() == Some(name));
         let versions = candidates.map(|(id, manifest)| {
             let version = manifest.version.as_deref().and_then(|version| Version::parse_from_npm(version).ok());

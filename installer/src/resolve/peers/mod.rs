@@ -28,8 +28,8 @@ use super::specifier::target_of;
 use super::version_pick::allows_with_prereleases;
 use super::walk::Dependencies;
 use crate::patch::{Patches, suffix};
+use crate::range;
 use crate::workspace::{ImporterId, ROOT};
-use deno_semver::VersionReq;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -228,7 +228,7 @@ impl Search<'_> {
                 continue;
             };
             let found = &self.graph.packages[provider.package];
-            let wanted = target_of(name, range).and_then(|(_, range)| VersionReq::parse_from_npm(range).ok());
+            let wanted = target_of(name, range).and_then(|(_, range)| range::parse(range));
             if !wanted.is_some_and(|wanted| allows_with_prereleases(&wanted, &found.version)) {
                 self.warnings.insert(ResolveWarning::UnmetPeer {
                     parent: package.key.clone(),
