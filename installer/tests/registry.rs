@@ -380,6 +380,47 @@ async fn an_unchanged_packument_is_not_sent_again_and_works_offline() {
 }
 
 #[tokio::test]
+async fn a_fresh_packument_is_not_asked_for_again() {
+    let bench = Bench::new(|exchange| match exchange.request.header("if-none-match") {
+        Some(_) => exchange.status("304 Not Modified", &[]),
+        None => exchange.ok_with(&[("Cache-Control", "public, max-age=300"), ("ETag", "\"1\"")], b"{}"),
+    });
+    let ask = async |client: &RegistryClient| client.packument("react", Detail::Abbreviated).await.unwrap();
+    // Each client is an install of its own.
+    let first = bench.client();
+    ask(&first).await;
+    assert!(!first.ask_for_every_packument(), "nothing was used without asking");
+    let second = bench.client();
+    ask(&second).await;
+    assert_eq!(bench.server.requests().len(), 1);
+    assert!(second.ask_for_every_packument());
+    ask(&second).await;
+    assert_eq!(bench.server.requests().len(), 2);
+    let newest = bench.client();
+    newest.distrust_fresh_packuments();
+    ask(&newest).await;
+    assert_eq!(bench.server.requests().len(), 3);
+
+    // It grows old, and is young again once the registry has vouched for it.
+    let mut files = Vec::new();
+    all_files(&bench.settings.store_dir, &mut files);
+    let cached = files.iter().find(|path| path.to_string_lossy().contains("packuments")).unwrap();
+    let old = std::time::SystemTime::now() - Duration::from_secs(301);
+    std::fs::File::options().append(true).open(cached).unwrap().set_modified(old).unwrap();
+    ask(&bench.client()).await;
+    assert_eq!(bench.server.requests().len(), 4);
+    ask(&bench.client()).await;
+    assert_eq!(bench.server.requests().len(), 4);
+}
+
+fn all_files(dir: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { all_files(&path, found) } else { found.push(path) }
+    }
+}
+
+#[tokio::test]
 async fn full_and_abbreviated_packuments_are_two_things() {
     let mut bench = Bench::new(|exchange| {
         let full = exchange.request.header("accept").as_deref() == Some("application/json");

@@ -112,6 +112,8 @@ impl Server {
         };
         let mut headers = HeaderMap::new();
         headers.insert(header::ETAG, answer.etag.clone());
+        // As npm's registry says.
+        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("public, max-age=300"));
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(document.content_type()));
         headers.insert(header::VARY, header::HeaderValue::from_static("accept-encoding, accept"));
         if request.headers().get(header::IF_NONE_MATCH) == Some(&answer.etag) {

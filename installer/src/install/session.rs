@@ -37,6 +37,10 @@ impl<C: Coordinator> Session<C> {
         let store = StoreDir::new(&options.settings.store_dir);
         store.create().map_err(|source| super::ProjectError::store(store.root(), source))?;
         let registry = RegistryClient::new(&options.settings, reporter.clone())?;
+        if options.edit.is_some() {
+            // Whoever adds or updates wants what is newest.
+            registry.distrust_fresh_packuments();
+        }
         let writer_settings = WriterSettings { commit_lag: options.commit_lag };
         let (writer, writer_handle) = StoreIndexWriter::start(store.clone(), writer_settings);
         let shared = options.coordination == CoordinationMode::Shared;

@@ -33,7 +33,7 @@ pub(super) async fn edit<C: Coordinator>(
     let chooser = VersionChooser::new(RegistryPackuments::new(registry.clone()), &project.workspace);
     let choose = || edit.changes(project.manifest(), project.previous_lockfile(), &chooser);
     let mut changes = choose().await;
-    if changes.is_err() && registry.stop_preferring_offline() {
+    if changes.is_err() && registry.ask_for_every_packument() {
         changes = choose().await;
     }
     project.edited(edit, &changes?)
@@ -73,7 +73,7 @@ async fn resolve<C: Coordinator>(project: &Project, session: &Session<C>) -> Res
     };
     let mut resolved = resolve().await;
     // What is cached did not do: the registry may have what is missing by now.
-    if resolved.is_err() && registry.stop_preferring_offline() {
+    if resolved.is_err() && registry.ask_for_every_packument() {
         resolved = resolve().await;
     }
     registry.forget_packuments();

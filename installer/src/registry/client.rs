@@ -15,13 +15,14 @@ use crate::store::StoreDir;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use url::Url;
 
 /// How much of a packument is asked for.
@@ -67,6 +68,10 @@ struct Inner {
     cache: PackumentCache,
     offline: bool,
     prefers_offline: AtomicBool,
+    /// Whether what a registry said to stay right for a while is used for that while.
+    trusts_fresh: AtomicBool,
+    /// Whether a cached packument was used without asking.
+    unasked: AtomicBool,
     reporter: Arc<dyn Reporter>,
     packuments: Mutex<BTreeMap<(String, Detail), PackumentSlot>>,
 }
@@ -101,6 +106,8 @@ impl RegistryClient {
             cache: PackumentCache::new(StoreDir::new(&settings.store_dir)),
             offline: network.offline,
             prefers_offline: AtomicBool::new(network.prefer_offline),
+            trusts_fresh: AtomicBool::new(true),
+            unasked: AtomicBool::new(false),
             reporter,
             packuments: Mutex::default(),
         };
@@ -145,11 +152,18 @@ impl RegistryClient {
         self.shared.packuments().retain(|_, slot| matches!(slot, PackumentSlot::InFlight(_)));
     }
 
-    /// From now on cached packuments are checked with the registry, and what has arrived is forgotten. False where that
-    /// was so all the time.
-    pub fn stop_preferring_offline(&self) -> bool {
+    /// From now on cached packuments are checked with the registry, and what has arrived is forgotten. Whether that may
+    /// make a difference: false where none was used without asking.
+    pub fn ask_for_every_packument(&self) -> bool {
         self.forget_packuments();
-        self.shared.prefers_offline.swap(false, Ordering::Relaxed)
+        self.shared.prefers_offline.store(false, Ordering::Relaxed);
+        self.shared.trusts_fresh.store(false, Ordering::Relaxed);
+        self.shared.unasked.swap(false, Ordering::Relaxed)
+    }
+
+    /// Asks for what the registry said to be right for a while all the same: for whoever wants to know what is newest.
+    pub fn distrust_fresh_packuments(&self) {
+        self.shared.trusts_fresh.store(false, Ordering::Relaxed);
     }
 
     /// A download of a tarball; nothing is asked yet. `package` is what progress is reported for.
@@ -255,7 +269,10 @@ impl Inner {
             let missing = || FetchError::new(url.as_str(), 0, FetchErrorKind::Offline);
             return cached.map(|cached| cached.body).ok_or_else(missing);
         }
-        if let Some(cached) = cached.as_ref().filter(|_| self.prefers_offline.load(Ordering::Relaxed)) {
+        if let Some(cached) = &cached
+            && self.need_not_ask(&cache_key, cached).await
+        {
+            self.unasked.store(true, Ordering::Relaxed);
             return Ok(cached.body.clone());
         }
         let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
@@ -270,6 +287,11 @@ impl Inner {
         }
     }
 
+    async fn need_not_ask(&self, cache_key: &str, cached: &CachedPackument) -> bool {
+        self.prefers_offline.load(Ordering::Relaxed)
+            || (self.trusts_fresh.load(Ordering::Relaxed) && self.cache.is_fresh(cache_key, cached).await)
+    }
+
     /// One attempt at a packument.
     async fn ask_for_packument(
         &self,
@@ -280,8 +302,12 @@ impl Inner {
         let permit = self.permits.acquire(Purpose::Metadata).await;
         let answer = self.transport.get(question).await?;
         if let (StatusCode::NOT_MODIFIED, Some(cached)) = (answer.status, cached) {
+            if cached.fresh_for.is_some() {
+                self.cache.renew(cache_key).await;
+            }
             return Ok(cached.body.clone());
         }
+        let fresh_for = fresh_for(&answer.headers);
         let encoding = answer.headers.get(header::CONTENT_ENCODING).cloned();
         let etag = answer.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let body = answer.bytes().await?;
@@ -290,7 +316,7 @@ impl Inner {
             Some(encoding) => rt::blocking("decode packument", move || decoded(body, Some(&encoding))).await?,
             None => body,
         };
-        let packument = CachedPackument { etag, body: body.clone() };
+        let packument = CachedPackument { etag, fresh_for, body: body.clone() };
         if let Err(error) = self.cache.write(cache_key, packument).await {
             self.reporter.report(&ProgressEvent::Warning {
                 code: "PACKUMENT_NOT_CACHED",
@@ -387,6 +413,23 @@ impl Attempts {
     }
 }
 
+/// How long an answer stays right (RFC 9111, section 4.2): a while that is short enough for a version that was just published to
+/// be found.
+fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
+    const FRESH_MAX: Duration = Duration::from_secs(300);
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::to_ascii_lowercase);
+    let control = text(header::CACHE_CONTROL)?;
+    let directives = || control.split(',').map(str::trim);
+    if directives().any(|directive| matches!(directive, "no-cache" | "no-store")) {
+        return None;
+    }
+    let max_age: u64 =
+        directives().find_map(|directive| directive.strip_prefix("max-age=")?.trim_matches('"').parse().ok())?;
+    let age: u64 = text(header::AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0);
+    let fresh = Duration::from_secs(max_age.saturating_sub(age)).min(FRESH_MAX);
+    (!fresh.is_zero()).then_some(fresh)
+}
+
 fn parse(url: &str) -> Result<Url, FetchErrorKind> {
     let invalid = |reason: String| FetchErrorKind::InvalidUrl { reason };
     let url = Url::parse(url).map_err(|error| invalid(format!("the URL is not valid: {error}")))?;
@@ -419,5 +462,22 @@ mod tests {
         assert_eq!(url("@babel/core").unwrap(), "https://r.test/npm/@babel%2Fcore");
         assert_eq!(url("a?b/../c").unwrap(), "https://r.test/npm/a%3Fb%2F..%2Fc");
         assert!(url("..").is_err() && url("").is_err());
+    }
+
+    #[test]
+    fn an_answer_stays_right_as_long_as_it_says_and_not_for_long() {
+        let fresh = |control: &str, age: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_str(control).unwrap());
+            headers.insert(header::AGE, HeaderValue::from_str(age).unwrap());
+            fresh_for(&headers).map(|fresh| fresh.as_secs())
+        };
+        assert_eq!(fresh("public, max-age=300", "0"), Some(300));
+        assert_eq!(fresh("Max-Age=60", "20"), Some(40));
+        assert_eq!(fresh("max-age=60", "60"), None);
+        assert_eq!(fresh("max-age=31536000, immutable", ""), Some(300));
+        assert_eq!(fresh("no-cache, max-age=60", "0"), None);
+        assert_eq!(fresh("private", "0"), None);
+        assert_eq!(fresh_for(&HeaderMap::new()), None);
     }
 }

@@ -1,8 +1,8 @@
 //! Packuments on disk: what a registry need not send again (304), and what `offline` lives on.
 //!
 //! One file per packument below [`StoreDir::packuments_dir`]: a line of JSON, then the body. A file that does not match
-//! its own line (half written, another URL) counts as missing. The cache is a hint: when the disk refuses, an install
-//! goes on without.
+//! its own line (half written, another URL) counts as missing. A file is as old as the last answer that vouched for it. The
+//! cache is a hint: when the disk refuses, an install goes on without.
 
 use crate::rt;
 use crate::store::StoreDir;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where packuments are kept. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub(super) struct PackumentCache {
 pub(super) struct CachedPackument {
     /// The entity tag that came with it.
     pub etag: Option<String>,
+    /// How long it need not be asked for again, from when the registry vouched for it.
+    pub fresh_for: Option<Duration>,
     /// The body, decoded.
     pub body: Bytes,
 }
@@ -34,6 +37,8 @@ struct Head {
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    fresh_s: Option<u64>,
     /// Size of the body in bytes.
     bytes: usize,
     /// CRC-32 of the body: tells a torn file from a whole one.
@@ -49,6 +54,20 @@ impl PackumentCache {
     pub async fn read(&self, url: &str) -> Option<CachedPackument> {
         let (path, url) = (self.path(url), url.to_owned());
         rt::blocking("read packument", move || parse(rt::fs::read(&path).ok()?.into(), &url)).await
+    }
+
+    /// Whether what is cached for this URL is younger than the registry said that it stays right.
+    pub async fn is_fresh(&self, url: &str, packument: &CachedPackument) -> bool {
+        let Some(fresh_for) = packument.fresh_for else { return false };
+        let path = self.path(url);
+        rt::blocking("look at packument", move || rt::fs::age(&path).is_ok_and(|age| age < fresh_for)).await
+    }
+
+    /// The registry vouches for what is cached for this URL once more.
+    pub async fn renew(&self, url: &str) {
+        let path = self.path(url);
+        // A hint: what is not renewed is asked for again.
+        let _ = rt::blocking("renew packument", move || rt::fs::touch(&path)).await;
     }
 
     /// Keeps a packument.
@@ -82,14 +101,15 @@ impl PackumentCache {
 
 impl Head {
     fn new(url: &str, packument: &CachedPackument) -> Self {
-        let CachedPackument { etag, body } = packument;
-        Head { url: url.to_owned(), etag: etag.clone(), bytes: body.len(), crc: checksum(body) }
+        let CachedPackument { etag, fresh_for, body } = packument;
+        let (etag, fresh_s) = (etag.clone(), fresh_for.map(|fresh_for| fresh_for.as_secs()));
+        Head { url: url.to_owned(), etag, fresh_s, bytes: body.len(), crc: checksum(body) }
     }
 }
 
 fn parse(file: Bytes, url: &str) -> Option<CachedPackument> {
     let (head, body) = whole(file).filter(|(head, _)| head.url == url)?;
-    Some(CachedPackument { etag: head.etag, body })
+    Some(CachedPackument { etag: head.etag, fresh_for: head.fresh_s.map(Duration::from_secs), body })
 }
 
 /// The two parts of a file that matches its own first line.
@@ -133,7 +153,8 @@ mod tests {
         let url = "https://r.test/react";
         assert_eq!(cache.read(url).await, None);
         for text in ["{}", "{\"name\":\"react\"}\n"] {
-            let packument = CachedPackument { etag: Some("\"1\"".into()), body: Bytes::from_static(text.as_bytes()) };
+            let (etag, body) = (Some("\"1\"".into()), Bytes::from_static(text.as_bytes()));
+            let packument = CachedPackument { etag, fresh_for: Some(Duration::from_secs(7)), body };
             cache.write(url, packument.clone()).await.unwrap();
             assert_eq!(cache.read(url).await, Some(packument));
         }

@@ -321,6 +321,10 @@ pub trait Disk {
     fn age(&self, path: &std::path::Path) -> std::io::Result<std::time::Duration> {
         self.kind(path).map(|_| std::time::Duration::ZERO)
     }
+    /// Nothing ages on a simulated disk.
+    fn touch(&self, path: &std::path::Path) -> std::io::Result<()> {
+        self.kind(path).map(drop)
+    }
     /// Stores are not pruned in simulations: every file counts as used.
     fn names(&self, path: &std::path::Path) -> std::io::Result<u64> {
         self.kind(path).map(|_| 2)
@@ -365,6 +369,7 @@ pub mod fs {
         exists(path: &Path) -> bool;
         size(path: &Path) -> io::Result<u64>;
         age(path: &Path) -> io::Result<Duration>;
+        touch(path: &Path) -> io::Result<()>;
         names(path: &Path) -> io::Result<u64>;
         read_dir(path: &Path) -> io::Result<Vec<String>>;
         set_executable(path: &Path) -> io::Result<()>;
