@@ -7,7 +7,6 @@
 use crate::rt;
 use crate::store::StoreDir;
 use bytes::Bytes;
-use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
@@ -126,9 +125,7 @@ pub fn is_whole_packument(file: Vec<u8>) -> bool {
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    crc.sum()
+    crc32fast::hash(bytes)
 }
 
 /// Does it again with the parent directory created, when that was missing.
