@@ -11,11 +11,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use deno_semver::Version;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -34,22 +35,82 @@ pub(super) struct Packument {
 }
 
 /// What stands at the top of a packument.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct Top<'a> {
     #[serde(borrow, default)]
-    versions: Option<&'a RawValue>,
+    versions: Versions<'a>,
     #[serde(rename = "dist-tags", default)]
     dist_tags: Value,
+}
+
+/// The versions and what is said of each, unread; none where the registry has something else in their place.
+#[derive(Default)]
+struct Versions<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A version as a key, which is borrowed where nothing in it is escaped.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Versions<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(VersionsVisitor)
+    }
+}
+
+struct VersionsVisitor;
+
+/// Reads the text once: to skip what is said of a version costs as much as to read it.
+impl<'de> Visitor<'de> for VersionsVisitor {
+    type Value = Versions<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("versions")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut versions = Vec::new();
+        while let Some((Key(version), manifest)) = map.next_entry()? {
+            versions.push((version, manifest));
+        }
+        Ok(Versions(versions))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Versions::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Versions::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Versions::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Versions::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Versions::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Versions::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(Versions::default())
+    }
 }
 
 impl Packument {
     /// Indexes `bytes`.
     pub fn parse(name: &str, bytes: Bytes, edits: Arc<ManifestEdits>) -> Result<Packument, serde_json::Error> {
         let top: Top<'_> = serde_json::from_slice(&bytes)?;
-        let raw = top.versions.map_or("{}", RawValue::get);
-        let versions: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(raw).unwrap_or_default();
         let offset_of = |raw: &RawValue| raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
-        let versions = versions.into_iter().filter_map(|(version, raw)| {
+        let versions = top.versions.0.into_iter().filter_map(|(version, raw)| {
             let start = offset_of(raw);
             Some((Version::parse_from_npm(&version).ok()?, start..start + raw.get().len()))
         });
@@ -297,7 +358,9 @@ mod tests {
     #[test]
     fn a_packument_without_versions_is_empty() {
         assert_eq!(Packument::parse("x", Bytes::from_static(b"{}"), Arc::default()).unwrap().versions().count(), 0);
-        assert_eq!(packument("[]").versions().count(), 0);
+        for none in ["[]", "[[1]]", "null", "true", "7", "-7", "7.5", "\"1.0.0\""] {
+            assert_eq!(packument(none).versions().count(), 0, "{none}");
+        }
     }
 
     #[test]
