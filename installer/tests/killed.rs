@@ -1,4 +1,4 @@
-//! 200 installs on one store, each killed at a moment of its own. Every tenth is left alone: it succeeds, makes the tree that an
+//! 200 installs, each killed at a moment of its own, on a store that all share or that one of them makes anew. Every tenth is left alone: it succeeds, makes the tree that an
 //! undisturbed install on another store makes, and downloads only what is missing.
 //!
 //! The moments are drawn from a seed, which a failure shows; `LOCKSTEP_KILL_SEED` sets it. (Time is real here: the same seed kills
@@ -69,6 +69,10 @@ fn killed_at_any_moment_and_none_the_worse() {
             project(dir.path(), &json!({ "dependencies": { "p00": version, "p07": version } }));
         }
         registry.forget_requests();
+        // Half of the time there is no store either: what makes one is killed too.
+        if random.random_bool(0.5) {
+            let _ = std::fs::remove_dir_all(dir.path().join("store"));
+        }
         let mut disturbed = 0;
         while disturbed < KILLS_PER_VERSION {
             // From nothing, from a part of a tree or from all of one; with a lockfile or without.

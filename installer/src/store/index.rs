@@ -6,11 +6,12 @@
 use super::{PackageFiles, QueuedRow, StoreDir};
 use crate::package::BundledManifest;
 use crate::rt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -100,12 +101,20 @@ impl StoreIndex {
         if !rt::fs::exists(&path) {
             return Ok(None);
         }
-        let failed = failed(&path, "opened");
-        let connection = rt::fs::database(&path, false).map_err(&failed)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
         // A writer creates the file a moment before the table.
-        let ready = connection.table_exists(None, "packages").map_err(&failed)?;
-        Ok(ready.then(|| StoreIndex { path, connection: Arc::new(Mutex::new(connection)) }))
+        let open = |path: &Path, writable| {
+            let connection = rt::fs::database(path, writable)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.table_exists(None, "packages").map(|ready| ready.then_some(connection))
+        };
+        let opened = match open(&path, false) {
+            // The writing connection does it with its first read, and closes again.
+            Err(error) if is_left_by_a_kill(&error) => open(&path, true).and_then(|_| open(&path, false)),
+            Err(error) if has_no_log_and_gets_none(&error) => open(&as_immutable(&path), false),
+            opened => opened,
+        };
+        let connection = opened.map_err(failed(&path, "opened"))?;
+        Ok(connection.map(|connection| StoreIndex { path, connection: Arc::new(Mutex::new(connection)) }))
     }
 
     /// The committed row of a tarball.
@@ -211,7 +220,65 @@ impl WritableIndex {
     }
 }
 
-fn failed(path: &std::path::Path, action: &'static str) -> impl Fn(rusqlite::Error) -> IndexError + use<> {
+/// Whether a writer was killed in the middle, so that somebody has to take back what it began: a connection that only
+/// reads may not.
+fn is_left_by_a_kill(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_READONLY_ROLLBACK | SQLITE_READONLY_RECOVERY))
+}
+
+/// Whether even a reader would have to make the log, in a directory that it may not write to.
+fn has_no_log_and_gets_none(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_READONLY_CANTINIT, SQLITE_READONLY_DIRECTORY};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_READONLY_DIRECTORY | SQLITE_READONLY_CANTINIT))
+}
+
+/// A database that is read without a log, as one that nobody changes. Should somebody do so after all, a row may be read as
+/// nonsense: it then counts as absent, and files are compared with their sizes whatever a row says.
+fn as_immutable(path: &Path) -> PathBuf {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+    let path = percent_encode(path.as_os_str().as_encoded_bytes(), KEPT);
+    PathBuf::from(format!("file:{path}?immutable=1"))
+}
+
+fn failed(path: &Path, action: &'static str) -> impl Fn(rusqlite::Error) -> IndexError + use<> {
     let path = path.to_owned();
     move |source| IndexError { path: path.clone(), action, source: Arc::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store whose writer was killed: its journal lies beside the database, and nobody holds the lock.
+    fn store_after_a_kill(dir: &Path) -> StoreDir {
+        let (live, store) = (StoreDir::new(&dir.join("live")), StoreDir::new(&dir.join("killed")));
+        for store in [&live, &store] {
+            store.create().unwrap();
+        }
+        let connection = Connection::open(live.index_path()).unwrap();
+        // As before the first `journal_mode = WAL`; the small cache makes SQLite write before the commit.
+        let half_done = "PRAGMA journal_mode = DELETE; PRAGMA cache_size = 1;
+             CREATE TABLE packages (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+             INSERT INTO packages VALUES ('whole', '{}');
+             BEGIN; UPDATE packages SET data = 'half';
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+             INSERT INTO packages SELECT 'k' || i, zeroblob(500) FROM n;";
+        connection.execute_batch(half_done).unwrap();
+        for name in ["index.db", "index.db-journal"] {
+            std::fs::copy(live.root().join(name), store.root().join(name)).unwrap();
+        }
+        store
+    }
+
+    #[test]
+    fn a_reader_takes_back_what_a_killed_writer_began() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store_after_a_kill(dir.path());
+        let index = StoreIndex::open(&store).unwrap().expect("the table was there before");
+        let keys: Vec<_> = index.rows().unwrap().into_iter().map(|(key, _)| key.0).collect();
+        assert_eq!(keys, ["whole"]);
+    }
 }

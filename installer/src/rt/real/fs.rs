@@ -138,7 +138,7 @@ pub fn set_executable(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens (and creates, when `writable`) the SQLite database at `path`.
+/// Opens (and creates, when `writable`) the SQLite database at `path`; one that begins with `file:` is a URI of SQLite's.
 pub fn database(path: &Path, writable: bool) -> rusqlite::Result<rusqlite::Connection> {
     use rusqlite::OpenFlags;
     let access = if writable {
@@ -146,22 +146,5 @@ pub fn database(path: &Path, writable: bool) -> rusqlite::Result<rusqlite::Conne
     } else {
         OpenFlags::SQLITE_OPEN_READ_ONLY
     };
-    let connection = rusqlite::Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    let read = |connection: &rusqlite::Connection| connection.table_exists(None, "sqlite_schema");
-    match read(&connection) {
-        Err(error) if !writable && is_refused(&error) => {
-            // Readers and writers meet in a file beside the database. Who may make none there can only rely on nobody writing.
-            let text = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-            let immutable = OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX | access;
-            rusqlite::Connection::open_with_flags(format!("file:{text}?immutable=1"), immutable)
-        }
-        // Whatever else is wrong is told to whoever reads.
-        _ => Ok(connection),
-    }
-}
-
-/// Whether the directory may only be read.
-fn is_refused(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{CannotOpen, ReadOnly};
-    matches!(error.sqlite_error_code(), Some(ReadOnly | CannotOpen))
+    rusqlite::Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI)
 }
