@@ -2,6 +2,8 @@
 //!
 //! [`install::install`] is the pipeline. ARCHITECTURE.md in the repository says where everything lives.
 
+#![forbid(unsafe_code)]
+
 pub mod config;
 pub mod inspect;
 pub mod install;

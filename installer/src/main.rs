@@ -1,5 +1,7 @@
 //! `lockstep`: an npm installer that never downloads a tarball twice.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 
 use std::process::ExitCode;

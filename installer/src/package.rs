@@ -121,7 +121,8 @@ fn commands(name: &str, json: &Value, files: &PackageFiles) -> BTreeMap<String, 
     let command = |name: &str, path: &str| {
         let name = name.rsplit('/').next().unwrap_or(name);
         let path = normalise(path)?;
-        let safe = !name.is_empty() && !name.starts_with('.') && !name.contains(['\\', '\0', ':']);
+        let forbidden = |character: char| character.is_control() || matches!(character, '\\' | ':');
+        let safe = !name.is_empty() && !name.starts_with('.') && !name.contains(forbidden);
         safe.then(|| (name.to_owned(), path))
     };
     match (&json["bin"], json["directories"]["bin"].as_str()) {

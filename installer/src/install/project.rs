@@ -6,6 +6,7 @@ use crate::lockfile::{self, Lockfile};
 use crate::manifest::edit::ManifestChange;
 use crate::manifest::{self, Manifest};
 use crate::package::{BundledManifest, PackageId};
+use crate::package_name;
 use crate::rt;
 use crate::tarball::integrity::InvalidIntegrity;
 use crate::virtual_store::Layout;
@@ -304,7 +305,9 @@ impl Project {
     pub(super) fn named_dirs(&self) -> BTreeMap<String, PathBuf> {
         let found = |id: &ImporterId| id != ROOT && self.workspace.settings.hoist_workspace_packages;
         let members = self.workspace.members.iter().filter(|(id, _)| found(id));
-        members.filter_map(|(id, member)| Some((member.manifest.name.clone()?, self.workspace.dir(id)))).collect()
+        let named = members.filter_map(|(id, member)| Some((member.manifest.name.clone()?, self.workspace.dir(id))));
+        // Whoever is called `../../x` is found by nobody.
+        named.filter(|(name, _)| package_name::check(name, String::new).is_ok()).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether a lockfile still answers what the projects ask: the check of a frozen install.
 
 use super::{DirectDependency, Importer, Lockfile, settings_checksum};
+use crate::config::redact_url;
 use crate::manifest::DependencyKind;
 use crate::workspace::{Member, ROOT, Target, Workspace, shown};
 use miette::Diagnostic;
@@ -70,15 +71,15 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let project = match self {
             Difference::Added { project, name, specifier } => {
-                write!(f, "added: {name}@{specifier}")?;
+                write!(f, "added: {name}@{}", redact_url(specifier))?;
                 project
             }
             Difference::Removed { project, name, specifier } => {
-                write!(f, "removed: {name}@{specifier}")?;
+                write!(f, "removed: {name}@{}", redact_url(specifier))?;
                 project
             }
             Difference::Changed { project, name, locked, specifier } => {
-                write!(f, "changed: {name} from {locked} to {specifier}")?;
+                write!(f, "changed: {name} from {} to {}", redact_url(locked), redact_url(specifier))?;
                 project
             }
             Difference::Moved { project, name, locked, wanted } => {

@@ -8,7 +8,14 @@ use crate::package::BundledManifest;
 use crate::store::{PackageFiles, PackageRow, StoreDir};
 use flate2::read::MultiGzDecoder;
 use std::io::{self, Read};
+use std::path::PathBuf;
 use tar::EntryType;
+
+/// The longest name of a file or a directory, in bytes, that the usual disks take.
+const NAME_BYTES_MAX: usize = 255;
+
+/// The longest path in a tarball, in bytes: what is left of Linux's 4,096 once the project is taken off.
+const PATH_BYTES_MAX: usize = 3072;
 
 /// The magic number that gzip begins with; a tarball without it is taken as plain tar, as npm does.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -45,6 +52,23 @@ pub enum ExtractError {
         /// As the tarball has it.
         path: String,
     },
+    /// A path that no disk takes.
+    #[error("the tarball holds an entry whose path is too long: {path:?}")]
+    #[diagnostic(
+        code(lockstep::tarball::long_path),
+        help("a name has {NAME_BYTES_MAX} bytes at most, a path {PATH_BYTES_MAX}: report the package")
+    )]
+    LongPath {
+        /// The beginning of it.
+        path: String,
+    },
+    /// One path is a file and a directory.
+    #[error("the tarball holds {path:?} both as a file and as a directory")]
+    #[diagnostic(code(lockstep::tarball::two_kinds), help("no disk can have both: report the package"))]
+    TwoKinds {
+        /// The path inside the package.
+        path: String,
+    },
     /// More than any package needs.
     #[error("the tarball unpacks to more than {} bytes or {} files", .0.unpacked_bytes_max, .0.files_max)]
     #[diagnostic(
@@ -53,12 +77,17 @@ pub enum ExtractError {
     )]
     TooLarge(TarballLimits),
     /// The store's disk refuses.
-    #[error("cannot write to the store")]
+    #[error("cannot write to the store at {}", path.display())]
     #[diagnostic(
         code(lockstep::store::write),
         help("free some space on the store's disk, or choose another store with --store-dir")
     )]
-    Store(#[source] io::Error),
+    Store {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// Unpacks `tarball` (gzipped or plain) into the store.
@@ -79,7 +108,7 @@ fn extract_tar(reader: impl Read, store: &StoreDir, limits: TarballLimits) -> Re
     let mut package_json = None;
     let mut bytes = Vec::new();
     let mut unpacked: u64 = 0;
-    for entry in archive.entries().map_err(ExtractError::Damaged)? {
+    for (number, entry) in archive.entries().map_err(ExtractError::Damaged)?.enumerate() {
         let mut entry = entry.map_err(ExtractError::Damaged)?;
         let raw_path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         match entry.header().entry_type() {
@@ -90,20 +119,30 @@ fn extract_tar(reader: impl Read, store: &StoreDir, limits: TarballLimits) -> Re
         let Some(path) = path_in_package(&raw_path)? else { continue };
         // Before it is read: what it says is what is read of it, at most.
         unpacked = unpacked.saturating_add(entry.size());
-        if files.len() >= limits.files_max || unpacked > limits.unpacked_bytes_max {
+        if number >= limits.files_max || unpacked > limits.unpacked_bytes_max {
             return Err(ExtractError::TooLarge(limits));
         }
         bytes.clear();
         entry.read_to_end(&mut bytes).map_err(ExtractError::Damaged)?;
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
-        let file = store.write_cas_file(&bytes, executable).map_err(ExtractError::Store)?;
+        let refused = |source| ExtractError::Store { path: store.root().to_owned(), source };
+        let file = store.write_cas_file(&bytes, executable).map_err(refused)?;
         if path == "package.json" {
             package_json = Some(bytes.clone());
         }
         files.insert(path, file);
     }
+    if let Some(path) = file_and_directory(&files) {
+        return Err(ExtractError::TwoKinds { path: path.to_owned() });
+    }
     let manifest = package_json.map_or_else(BundledManifest::default, |text| BundledManifest::parse(&text, &files));
     Ok(PackageRow { manifest, files, integrity: None })
+}
+
+/// A path that is a file, and a directory of another one.
+fn file_and_directory(files: &PackageFiles) -> Option<&str> {
+    let mut directories = files.keys().flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at]));
+    directories.find(|directory| files.contains_key(*directory))
 }
 
 /// The path below the package's directory: the first component (`package/`, whatever its name) is dropped. `None` for
@@ -121,6 +160,9 @@ fn path_in_package(raw: &str) -> Result<Option<String>, ExtractError> {
             drive if drive.len() == 2 && drive.ends_with(':') => return Err(unsafe_path()),
             component => components.push(component),
         }
+    }
+    if raw.len() > PATH_BYTES_MAX || components.iter().any(|component| component.len() > NAME_BYTES_MAX) {
+        return Err(ExtractError::LongPath { path: raw.chars().take(60).collect() });
     }
     Ok((components.len() > 1).then(|| components[1..].join("/")))
 }

@@ -179,7 +179,7 @@ impl Program {
 
 fn script(bin: &Bin, program: &Program) -> String {
     let dir = bin.path.parent().expect("a command lies in .bin");
-    let from_here = |path: &Path| format!("$basedir/{}", relative_path(path, dir).display());
+    let from_here = |path: &Path| format!("$basedir/{}", in_quotes(&relative_path(path, dir).display().to_string()));
     let target = from_here(&bin.target);
     let node_path = bin.node_path.iter().map(|path| from_here(path)).collect::<Vec<_>>().join(":");
     let Program { name, arguments } = program;
@@ -196,6 +196,18 @@ fn script(bin: &Bin, program: &Program) -> String {
         "#!/bin/sh\nbasedir=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd)\n\
          export NODE_PATH=\"{node_path}${{NODE_PATH:+:$NODE_PATH}}\"\n{start}"
     )
+}
+
+/// A text as it stands between double quotes in a shell script: a package chooses the names of its files.
+fn in_quotes(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '$' | '`' | '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
 }
 
 #[cfg(test)]
