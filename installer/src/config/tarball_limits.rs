@@ -7,9 +7,9 @@ use super::values::number;
 /// What a tarball may unpack to. `tarball-unpacked-bytes-max` and `tarball-files-max`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TarballLimits {
-    /// All its files together, in bytes. The largest package of the public registry has about a third of the default.
+    /// All its files together, in bytes.
     pub unpacked_bytes_max: u64,
-    /// How many files it has.
+    /// How many files it has, directories included.
     pub files_max: usize,
 }
 
@@ -30,6 +30,7 @@ impl TarballLimits {
             files_max: files.unwrap_or(default.files_max),
         })
     }
+
     /// How many bytes of a tar stream are looked at: beside the files there are headers, and nobody says how large those are.
     pub fn stream_bytes_max(self) -> u64 {
         const HEADERS_BYTES_PER_FILE: u64 = 4 << 10;

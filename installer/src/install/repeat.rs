@@ -52,7 +52,9 @@ impl Inputs {
             let digest = of_path(&dir_of(&root, &id).join("package.json"));
             (id, digest)
         };
-        let patch = |(selector, path): (&String, &String)| (selector.clone(), of_file(path));
+        // A project that its workspace does not count has the workspace's patches.
+        let patches_root = settings.workspace_dir.as_ref().unwrap_or(&root);
+        let patch = |(selector, path): (&String, &String)| (selector.clone(), of_path(&patches_root.join(path)));
         Inputs {
             manifests: importers.into_iter().map(manifest).collect(),
             patches: settings.patched_dependencies.iter().map(patch).collect(),
