@@ -1,194 +1,242 @@
-//! What an install does where the machine gives little: a full disk, a store that may only be read, few file handles; and that it leaves
-//! files as tight as the user wants them.
-#![cfg(target_os = "linux")]
+//! Less than an install would like: a store that it may only read, few open files, a strict umask. What can work works, and
+//! what cannot says what is missing.
+#![cfg(unix)]
 
 mod support;
 mod tree;
 
 use serde_json::json;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Output};
-use support::{LocalRegistry, Package, command, failed, lockstep, project, run, says, succeeded};
-use tempfile::TempDir;
+use std::time::Instant;
+use support::{LocalRegistry, Package, command, failed, lockstep, project, says, succeeded};
 use tree::assert_same_tree;
 
-/// A user without rights of its own: nobody.
+/// Somebody who is not root, to whom no file belongs.
 const NOBODY: u32 = 65534;
 
-fn text(text: String) -> &'static str {
-    Box::leak(text.into_boxed_str())
-}
-
-fn application() -> (LocalRegistry, TempDir) {
-    let (registry, dir) = (LocalRegistry::start(), tempfile::tempdir().unwrap());
-    registry.publish(&[
-        Package::new("app", "1.0.0").with("dependencies", json!({ "tool": "1.0.0" })).file("big", vec![7; 300_000]),
-        Package::new("tool", "1.0.0").with("bin", json!("tool.sh")).file("tool.sh", "#!/bin/sh\n"),
-    ]);
-    project(dir.path(), &json!({ "dependencies": { "app": "1.0.0" } }));
-    (registry, dir)
-}
-
+/// Who runs the test: as root, modes mean nothing.
 fn is_root() -> bool {
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
+    let id = Command::new("id").arg("-u").output().unwrap();
+    id.stdout.starts_with(b"0\n")
 }
 
-/// A disk of this size, mounted until the value is dropped; none where this user may not mount.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<SmallDisk> {
-        let dir = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "lockstep-test"]).arg(dir.path());
-        let mounted = is_root() && mount.output().is_ok_and(|output| output.status.success());
-        if !mounted {
-            println!("skipped: this user may not mount a disk");
-        }
-        mounted.then(|| SmallDisk(dir))
+/// What this command runs, in a shell that first does something to itself.
+fn in_shell(command: &Command, first: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{first}; exec \"$@\"")).arg("sh").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
     }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
+    shell
 }
 
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
+/// Changes the mode of everything below, with `chmod`'s words.
+fn chmod(mode: &str, dir: &Path) {
+    assert!(Command::new("chmod").args(["-R", mode]).arg(dir).status().unwrap().success());
+}
+
+fn registry() -> LocalRegistry {
+    let registry = LocalRegistry::start();
+    registry.publish(&[
+        Package::new("a", "1.0.0")
+            .with("dependencies", json!({ "b": "1" }))
+            .with("bin", json!("cli.js"))
+            .file("cli.js", "1"),
+        Package::new("b", "1.0.0").file("lib/b.js", "b"),
+        Package::new("c", "1.0.0"),
+    ]);
+    registry
+}
+
+/// Runs an install as somebody who may only read the store; the project is that user's own.
+fn as_somebody_else(registry: &LocalRegistry, root: &Path, dir: &Path, arguments: &[&str]) -> Output {
+    // The binary's own directory may be closed to others.
+    let binary = root.join("lockstep");
+    std::fs::copy(env!("CARGO_BIN_EXE_lockstep"), &binary).unwrap();
+    let store = root.join("first #1?%41/store");
+    let mut arguments = arguments.to_vec();
+    arguments.extend(["--store-dir", store.to_str().unwrap()]);
+    let plain = command(registry, dir, &arguments);
+    let mut other = Command::new(&binary);
+    other.args(plain.get_args()).current_dir(dir);
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
     }
+    if is_root() {
+        assert!(Command::new("chown").args(["-R", &NOBODY.to_string()]).arg(dir).status().unwrap().success());
+        other.uid(NOBODY).gid(NOBODY);
+    }
+    other.output().unwrap()
 }
 
 #[test]
-fn a_full_disk_is_named_and_the_next_run_goes_on() {
-    let (registry, dir) = application();
-    succeeded(&lockstep(&registry, dir.path(), &[]));
-    let Some(disk) = SmallDisk::mount("1m") else { return };
-    for place in ["the store's disk", "the project's disk"] {
-        let fresh = tempfile::tempdir().unwrap();
-        let (project_dir, store) = match place {
-            "the store's disk" => (fresh.path().to_owned(), disk.path().join("store")),
-            _ => (disk.path().join("project"), fresh.path().join("store")),
-        };
-        std::fs::create_dir_all(&project_dir).unwrap();
-        project(&project_dir, &json!({ "dependencies": { "app": "1.0.0" } }));
-        let filler = disk.path().join("filler");
-        std::fs::write(&filler, vec![0; 900_000]).unwrap();
-        let install = |arguments: &[&str]| {
-            let store = store.to_str().unwrap();
-            lockstep(&registry, &project_dir, &[arguments, &["--store-dir", store]].concat())
-        };
-        let said = failed(&install(&[]));
-        says(&said, &["No space left on device"]);
-        assert!(said.contains("help:"), "{place}: {said}");
-        std::fs::remove_file(&filler).unwrap();
-        succeeded(&install(&[]));
-        assert_same_tree(&project_dir.join("node_modules"), &dir.path().join("node_modules"));
-        // Nothing of the attempt is left but what the store keeps for a day.
-        assert!(!tree::tree(&project_dir.join("node_modules")).keys().any(|path| path.contains(".lockstep-tmp-")));
-        std::fs::remove_dir_all(disk.path().join(if place == "the store's disk" { "store" } else { "project" }))
-            .unwrap();
+fn a_store_that_may_only_be_read_is_enough_when_it_has_everything() {
+    let (registry, root) = (registry(), tempfile::tempdir().unwrap());
+    let [first, second, third] = ["first #1?%41", "second", "third"].map(|name| root.path().join(name));
+    for dir in [&first, &second, &third] {
+        std::fs::create_dir_all(dir).unwrap();
+        project(dir, &json!({ "dependencies": { "a": "1" } }));
     }
-}
-
-/// Runs an install as somebody who is not the owner of the store.
-fn as_nobody(registry: &LocalRegistry, dir: &Path, store: &Path, arguments: &[&str]) -> Output {
-    let mut command = command(registry, dir, arguments);
-    command.arg("--store-dir").arg(store).uid(NOBODY).gid(NOBODY);
-    command.output().unwrap()
-}
-
-fn chmod(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-}
-
-#[test]
-fn a_store_that_may_only_be_read_serves_what_it_has() {
-    if !is_root() {
-        return println!("skipped: only root can be somebody else");
+    succeeded(&lockstep(&registry, &first, &[]));
+    for dir in [&second, &third] {
+        std::fs::copy(first.join("pnpm-lock.yaml"), dir.join("pnpm-lock.yaml")).unwrap();
     }
-    let (registry, dir) = application();
-    succeeded(&lockstep(&registry, dir.path(), &[]));
-    let theirs = tempfile::tempdir().unwrap();
-    for dir in [dir.path(), theirs.path()] {
-        chmod(dir, 0o755);
+    // A store that came from elsewhere has no log beside its index: SQLite takes it away with the last writer.
+    drop(rusqlite::Connection::open(first.join("store/v1/index.db")).unwrap().execute_batch("PRAGMA user_version"));
+    assert!(!first.join("store/v1/index.db-wal").exists());
+    chmod("a+rX", root.path());
+    chmod("a-w", &first.join("store"));
+    let before = tree::tree(&first.join("store"));
+    registry.forget_requests();
+    for arguments in [["--frozen-lockfile"].as_slice(), &["--frozen-lockfile", "--force"], &["--offline"]] {
+        let text = succeeded(&as_somebody_else(&registry, root.path(), &second, arguments));
+        assert!(!text.contains("WARN"), "{text}");
+        let names = |dir: &Path| tree::tree(&dir.join("node_modules")).into_keys().collect::<Vec<_>>();
+        assert_eq!(names(&second), names(&first));
     }
-    let own = theirs.path().join("project");
-    std::fs::create_dir(&own).unwrap();
-    std::os::unix::fs::chown(&own, Some(NOBODY), Some(NOBODY)).unwrap();
-    project(&own, &json!({ "dependencies": { "app": "1.0.0" } }));
-    let said = succeeded(&as_nobody(&registry, &own, &dir.path().join("store"), &[]));
-    assert_same_tree(&own.join("node_modules"), &dir.path().join("node_modules"));
-    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(registry.tarball_requests().len(), 0);
 
-    // What it does not have cannot be put there.
-    registry.publish(&[Package::new("new", "1.0.0")]);
-    project(&own, &json!({ "dependencies": { "new": "1.0.0" } }));
-    says(&failed(&as_nobody(&registry, &own, &dir.path().join("store"), &[])), &["new@1.0.0", "store", "--store-dir"]);
+    // What it does not have it cannot get, and that is said.
+    project(&third, &json!({ "dependencies": { "a": "1", "c": "1" } }));
+    let text = failed(&as_somebody_else(&registry, root.path(), &third, &["--no-frozen-lockfile"]));
+    says(&text, &["c@1.0.0", "cannot write to the store at", "ermission denied", "--store-dir"]);
+    assert!(!third.join("node_modules/c").exists());
+    assert_eq!(tree::tree(&first.join("store")), before);
+    chmod("u+w", root.path());
 }
 
-fn every_file(dir: &Path, found: &mut Vec<(PathBuf, std::fs::Metadata)>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let metadata = std::fs::symlink_metadata(&path).unwrap();
-        if metadata.is_dir() {
-            every_file(&path, found);
-        }
+/// The modes of everything below that is no link, as path and octal digits.
+fn modes(dir: &Path, found: &mut Vec<(String, u32)>) {
+    for entry in std::fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        let metadata = std::fs::symlink_metadata(entry.path()).unwrap();
         if !metadata.is_symlink() {
-            found.push((path, metadata));
+            found.push((entry.path().display().to_string(), metadata.permissions().mode() & 0o777));
+        }
+        if metadata.is_dir() {
+            modes(&entry.path(), found);
         }
     }
 }
 
 #[test]
-fn files_are_as_tight_as_the_user_wants_them() {
-    for (umask, forbidden) in [("022", 0o022), ("077", 0o077)] {
-        let (registry, dir) = application();
-        let install = command(&registry, dir.path(), &[]);
-        let mut shell = Command::new("/bin/sh");
-        let words = [install.get_program()].into_iter().chain(install.get_args());
-        shell.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]).args(words);
-        shell.envs(install.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        succeeded(&shell.output().unwrap());
-        let mut files = Vec::new();
-        every_file(&dir.path().join("node_modules"), &mut files);
-        every_file(&dir.path().join("store"), &mut files);
-        assert!(files.len() > 10);
-        for (path, metadata) in &files {
-            assert_eq!(metadata.mode() & forbidden, 0, "umask {umask}: {} is {:o}", path.display(), metadata.mode());
+fn files_have_the_modes_that_the_umask_leaves() {
+    for (umask, forbidden) in [("022", 0o022), ("077", 0o077), ("002", 0o002)] {
+        let (registry, dir) = (LocalRegistry::start(), tempfile::tempdir().unwrap());
+        publish_executable(&registry);
+        project(dir.path(), &json!({ "dependencies": { "a": "1" } }));
+        // A second install with nothing to download, and one that makes everything anew, make files too.
+        for arguments in [[].as_slice(), &["--force"], &["--no-lockfile"]] {
+            let output = in_shell(&command(&registry, dir.path(), arguments), &format!("umask {umask}")).output();
+            succeeded(&output.unwrap());
+            let mut found = Vec::new();
+            for made in ["node_modules", "store"] {
+                modes(&dir.path().join(made), &mut found);
+            }
+            found.push(("pnpm-lock.yaml".to_owned(), mode_of(&dir.path().join("pnpm-lock.yaml"))));
+            assert!(found.len() > 15, "{found:?}");
+            let loose: Vec<_> = found.iter().filter(|(_, mode)| mode & forbidden != 0).collect();
+            assert!(loose.is_empty(), "with umask {umask}: {loose:?}");
         }
-        let tool =
-            files.iter().find(|(path, _)| path.ends_with("node_modules/.bin/tool") || path.ends_with("tool/tool.sh"));
-        assert_ne!(tool.unwrap().1.mode() & 0o100, 0, "the executable bit is kept");
+        let in_package = |path: &str| mode_of(&dir.path().join("node_modules/a").join(path)) & 0o100;
+        assert_eq!([in_package("run.sh"), in_package("plain.txt"), in_package("package.json")], [0o100, 0, 0]);
+        assert_eq!(mode_of(&dir.path().join("node_modules/.bin/a")) & 0o100, 0o100);
     }
 }
 
+fn mode_of(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// a@1.0.0 with an executable, and with files that everybody may write, as far as its tarball has a say.
+fn publish_executable(registry: &LocalRegistry) {
+    let mut archive = tar::Builder::new(Vec::new());
+    let manifest = br#"{"name":"a","version":"1.0.0","bin":"run.sh"}"#;
+    for (path, mode, bytes) in [
+        ("package/package.json", 0o666, manifest.as_slice()),
+        ("package/run.sh", 0o6777, b"#!/bin/sh\n"),
+        ("package/plain.txt", 0o666, b"x"),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(mode);
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, path, bytes).unwrap();
+    }
+    let tarball = archive.into_inner().unwrap();
+    let integrity = ssri::Integrity::from(&tarball).to_string();
+    let dist = json!({ "tarball": format!("{}a/-/a-1.0.0.tgz", registry.url), "integrity": integrity });
+    let version = json!({ "name": "a", "version": "1.0.0", "bin": "run.sh", "dist": dist });
+    let packument = json!({ "name": "a", "dist-tags": { "latest": "1.0.0" }, "versions": { "1.0.0": version } });
+    registry.answer("/a", 200, packument.to_string());
+    registry.answer("/a/-/a-1.0.0.tgz", 200, tarball);
+}
+
+/// How many packages the crowded project has.
+const CROWD: usize = 2000;
+
 #[test]
-fn few_file_handles_are_enough() {
-    const PACKAGES: usize = 800;
+fn two_thousand_packages_install_with_256_open_files() {
     let (registry, dir) = (LocalRegistry::start(), tempfile::tempdir().unwrap());
-    let name = |number: usize| text(format!("p{number:04}"));
-    let packages: Vec<_> =
-        (0..PACKAGES).map(|number| Package::new(name(number), "1.0.0").file("index.js", "x\n")).collect();
+    let names: Vec<&'static str> = (0..CROWD).map(|number| &*format!("crowd-{number}").leak()).collect();
+    let packages: Vec<_> = names.iter().map(|name| Package::new(name, "1.0.0").file("index.js", *name)).collect();
     registry.publish(&packages);
-    let dependencies: serde_json::Map<_, _> =
-        (0..PACKAGES).map(|number| (name(number).to_owned(), json!("1.0.0"))).collect();
-    project(dir.path(), &json!({ "dependencies": dependencies }));
-    for arguments in [&[][..], &["--frozen-lockfile"], &["--frozen-lockfile", "--network-concurrency", "64"]] {
-        let install = command(&registry, dir.path(), arguments);
-        let mut shell = Command::new("/bin/sh");
-        let words = [install.get_program()].into_iter().chain(install.get_args());
-        shell.args(["-c", "ulimit -n 256; exec \"$@\"", "sh"]).args(words);
-        shell.envs(install.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        succeeded(&shell.output().unwrap());
-        assert!(dir.path().join("node_modules/p0799/index.js").exists());
-        std::fs::remove_dir_all(dir.path().join("node_modules")).unwrap();
-        if arguments.len() == 1 {
-            std::fs::remove_dir_all(dir.path().join("store")).unwrap();
+    let all: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), json!("1.0.0"))).collect();
+    project(dir.path(), &json!({ "dependencies": all }));
+    let few_files = "ulimit -n 256";
+    for arguments in
+        [["--network-concurrency", "64"].as_slice(), &["--frozen-lockfile", "--network-concurrency", "200"]]
+    {
+        let started = Instant::now();
+        let text = succeeded(&in_shell(&command(&registry, dir.path(), arguments), few_files).output().unwrap());
+        println!("{CROWD} packages with {few_files} and {arguments:?}: {:?}", started.elapsed());
+        assert!(!text.contains("WARN"), "{text}");
+        let installed = std::fs::read_dir(dir.path().join("node_modules")).unwrap().map(Result::unwrap);
+        let installed = installed.filter(|entry| entry.file_name().to_string_lossy().starts_with("crowd-"));
+        assert_eq!(installed.filter(|entry| entry.path().join("index.js").exists()).count(), CROWD);
+        assert_eq!(registry.tarball_requests().values().max(), Some(&1));
+        for made in ["node_modules", "store"] {
+            std::fs::remove_dir_all(dir.path().join(made)).unwrap();
         }
+        registry.forget_requests();
     }
-    assert_eq!(registry.tarball_requests().into_values().max(), Some(2), "once for each store");
-    succeeded(&run(&registry, dir.path(), "store", &["verify", "--check"]));
+}
+
+/// The limit bites: with fewer files than the program needs to begin, it says so.
+#[test]
+fn too_few_open_files_are_an_error_with_its_reason() {
+    let (registry, dir) = (registry(), tempfile::tempdir().unwrap());
+    project(dir.path(), &json!({ "dependencies": { "a": "1" } }));
+    let output = in_shell(&command(&registry, dir.path(), &[]), "ulimit -n 8").output().unwrap();
+    says(&failed(&output), &["Too many open files"]);
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    let whole = tempfile::tempdir().unwrap();
+    project(whole.path(), &json!({ "dependencies": { "a": "1" } }));
+    succeeded(&lockstep(&registry, whole.path(), &[]));
+    assert_same_tree(&dir.path().join("node_modules"), &whole.path().join("node_modules"));
+}
+
+/// The system ends a program that writes more into one file than it may (SIGXFSZ), as abruptly as any kill.
+#[test]
+fn an_install_that_ends_at_a_file_size_limit_leaves_what_the_next_run_can_use() {
+    let (registry, dir, whole) = (registry(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let large = Package::new("large", "1.0.0").file("large.js", "x".repeat(200_000));
+    registry.publish(&[large]);
+    for dir in [&dir, &whole] {
+        project(dir.path(), &json!({ "dependencies": { "a": "1", "large": "1" } }));
+    }
+    let output = in_shell(&command(&registry, dir.path(), &[]), "ulimit -f 100").output().unwrap();
+    assert!(!output.status.success());
+    assert!(!dir.path().join("node_modules/large").exists());
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    succeeded(&lockstep(&registry, whole.path(), &[]));
+    assert_same_tree(&dir.path().join("node_modules"), &whole.path().join("node_modules"));
+    assert_same_tree(&dir.path().join("store/v1/files"), &whole.path().join("store/v1/files"));
 }
