@@ -72,8 +72,25 @@ fn a_recording_is_all_that_an_install_needs() {
 
     std::fs::remove_file(project.dir.join("pnpm-lock.yaml")).unwrap();
     let again = install();
+    assert_eq!((again.tarball_requests(), again.packument_requests()), (0, 1), "what is fresh is not asked for");
+    make_old(&dir.path().join("store"));
+    std::fs::remove_file(project.dir.join("pnpm-lock.yaml")).unwrap();
+    let again = install();
     assert_eq!((again.tarball_requests(), again.packument_requests()), (0, 3));
     assert!(again.bytes < 10, "unchanged packuments are not sent again: {} bytes", again.bytes);
+}
+
+/// Makes every file an hour old.
+fn make_old(dir: &Path) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            make_old(&path);
+        } else {
+            let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+            std::fs::File::options().append(true).open(path).unwrap().set_modified(hour_ago).unwrap();
+        }
+    }
 }
 
 #[test]
