@@ -129,10 +129,10 @@ fn installs_in_one_project_take_turns() {
         assert!(said.starts_with(b"Waiting for another install"), "{}", String::from_utf8_lossy(&said));
     }
     assert_eq!(registry.tarball_requests()[STALLED], 1);
-    // The first one gets its tarball from the repeated request.
+    // The request of the first one stays without an answer; those that come after it get one.
+    registry.answer(STALLED, 200, leaf("p07").tarball());
     first.kill().unwrap();
     first.wait().unwrap();
-    registry.answer(STALLED, 200, leaf("p07").tarball());
     for child in others {
         succeeded(&child.wait_with_output().unwrap());
     }
