@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Settings of a project, shared by all packages of its workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +179,12 @@ const SIMPLE: [&str; 38] = [
 ];
 
 impl ProjectSettings {
+    /// What the paths of patches are relative to: the workspace's directory, also for a project in `root` that it does not
+    /// count among its own.
+    pub fn patches_root<'a>(&'a self, root: &'a Path) -> &'a Path {
+        self.workspace_dir.as_deref().unwrap_or(root)
+    }
+
     /// The typed form of what `file` and the other sources say.
     pub(super) fn load(
         sources: &Sources<'_>,

@@ -98,7 +98,7 @@ impl Installed {
 
     /// Where the project is that is asked about.
     pub fn project_dir(&self) -> PathBuf {
-        dir_of(&self.layout.project_dir, &self.importer)
+        self.layout.importer_dir(&self.importer)
     }
 
     /// A project's name; empty where it has none.

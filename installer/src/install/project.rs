@@ -12,7 +12,7 @@ use crate::tarball::integrity::InvalidIntegrity;
 use crate::virtual_store::Layout;
 use crate::virtual_store::bins::LinkedManifests;
 use crate::workspace::filter::{self, Selection};
-use crate::workspace::{ImporterId, Member, ROOT, Target, Workspace};
+use crate::workspace::{ImporterId, Located, Member, ROOT, Target, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -132,9 +132,10 @@ impl Project {
     pub(super) async fn open(options: &InstallOptions) -> Result<Self, InstallError> {
         let options = options.clone();
         rt::blocking("read project", move || {
-            let dir = &options.dir;
-            let inputs = Inputs::read(&options);
-            let workspace = Workspace::open(dir, &options.settings.project)?;
+            let (dir, settings) = (&options.dir, &options.settings.project);
+            let located = Located::find(dir, settings)?;
+            let inputs = Inputs::read(&located, settings);
+            let workspace = Workspace::open(&located, settings)?;
             let selection = filter::select(&workspace, dir, &options.filter)?;
             let lockfile_path = workspace.root.join(lockfile::FILE_NAME);
             let id = workspace.id_of(dir);

@@ -7,11 +7,11 @@
 //! The note goes before anything changes, so a tree that an interrupted install left has none.
 
 use super::{InstallOptions, InstallPath, Summary};
-use crate::config::{Auth, NetworkSettings, Settings, TarballLimits};
+use crate::config::{Auth, NetworkSettings, ProjectSettings, Settings, TarballLimits};
 use crate::lockfile;
 use crate::rt;
 use crate::virtual_store::{Layout, direct, modules_yaml};
-use crate::workspace::{ImporterId, Workspace, dir_of};
+use crate::workspace::{ImporterId, Located, dir_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -43,20 +43,15 @@ struct Note {
 
 impl Inputs {
     /// Reads what decides the tree; blocks. What cannot be read counts as absent: whoever needs it says so.
-    pub(super) fn read(options: &InstallOptions) -> Self {
-        let settings = &options.settings.project;
-        let (root, importers) = Workspace::locate(&options.dir, settings).unwrap_or_default();
+    pub(super) fn read(located: &Located, settings: &ProjectSettings) -> Self {
+        let Located { root, importers } = located;
         let of_path = |path: &Path| digest_of(rt::fs::read(path).ok().as_deref());
         let of_file = |name: &str| of_path(&root.join(name));
-        let manifest = |id: ImporterId| {
-            let digest = of_path(&dir_of(&root, &id).join("package.json"));
-            (id, digest)
-        };
-        // A project that its workspace does not count has the workspace's patches.
-        let patches_root = settings.workspace_dir.as_ref().unwrap_or(&root);
+        let manifest = |id: &ImporterId| (id.clone(), of_path(&dir_of(root, id).join("package.json")));
+        let patches_root = settings.patches_root(root);
         let patch = |(selector, path): (&String, &String)| (selector.clone(), of_path(&patches_root.join(path)));
         Inputs {
-            manifests: importers.into_iter().map(manifest).collect(),
+            manifests: importers.iter().map(manifest).collect(),
             patches: settings.patched_dependencies.iter().map(patch).collect(),
             workspace: of_file("pnpm-workspace.yaml"),
             lockfile: of_file(lockfile::FILE_NAME),
@@ -82,10 +77,11 @@ pub(super) fn recognise(options: &InstallOptions) -> Option<Summary> {
     if changes_something || !options.filter.is_empty() || options.path == InstallPath::NoLockfile {
         return None;
     }
-    let (root, _) = Workspace::locate(&options.dir, &options.settings.project).ok()?;
-    let layout = Layout::new(&root);
+    let settings = &options.settings.project;
+    let located = Located::find(&options.dir, settings).ok()?;
+    let layout = Layout::new(&located.root);
     let note: Note = serde_json::from_slice(&rt::fs::read(&layout.modules_dir.join(FILE_NAME)).ok()?).ok()?;
-    let holds = note.digest == digest(&Inputs::read(options), options, &layout)?;
+    let holds = note.digest == digest(&Inputs::read(&located, settings), options, &layout)?;
     let ignored_builds = if options.ignore_scripts { Vec::new() } else { note.ignored_builds };
     holds.then(|| Summary { packages: note.packages, ignored_builds, ..Summary::default() })
 }
@@ -103,7 +99,9 @@ pub(super) fn forget(layout: &Layout) -> io::Result<()> {
 
 /// Leaves the note, unless somebody changed an input meanwhile; blocks. A hint: without it the next install does more.
 pub(super) fn remember(layout: &Layout, inputs: &Inputs, options: &InstallOptions, summary: &Summary) {
-    if options.path == InstallPath::NoLockfile || Inputs::read(options) != *inputs {
+    let settings = &options.settings.project;
+    let Ok(located) = Located::find(&options.dir, settings) else { return };
+    if options.path == InstallPath::NoLockfile || Inputs::read(&located, settings) != *inputs {
         return;
     }
     let Some(digest) = digest(inputs, options, layout) else { return };

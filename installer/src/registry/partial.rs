@@ -58,7 +58,7 @@ impl Partial {
         if from == Some(self.bytes.len()) && !self.bytes.is_empty() {
             return Ok(());
         }
-        *self = Partial::default();
+        self.forget();
         Err(FetchErrorKind::Rejected { reason: "the registry sent another part of it than was asked for".to_owned() })
     }
 

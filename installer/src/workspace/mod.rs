@@ -1,6 +1,6 @@
 //! The projects that are installed together: one directory with a package.json, or all of a pnpm workspace's.
 //!
-//! [`Workspace::open`] finds and reads them; a value of it is what resolution and linking start from. For each project it
+//! [`Located::find`] finds them and [`Workspace::open`] reads them; a value of that is what resolution and linking start from. For each project it
 //! says what is asked for once overrides, catalogs and the other projects of the workspace are taken into account. One
 //! project without a workspace is the workspace whose only member is `.`.
 
@@ -42,6 +42,31 @@ pub struct Workspace {
     pub settings: ProjectSettings,
 }
 
+/// Where a workspace is, and which projects it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The directory of the lockfile.
+    pub root: PathBuf,
+    /// The root, whether it is a project or not, and all others.
+    pub importers: Vec<ImporterId>,
+}
+
+impl Located {
+    /// Finds the workspace that the project in `dir` belongs to, by `settings.workspace_dir`; blocks. A project that the
+    /// workspace does not count among its packages stands alone, as in pnpm.
+    ///
+    /// # Errors
+    /// When a glob makes no sense.
+    pub fn find(dir: &Path, settings: &ProjectSettings) -> Result<Located, WorkspaceError> {
+        let root = settings.workspace_dir.as_deref().unwrap_or(dir);
+        let found = discover::members(root, &settings.packages)?;
+        let is_member = dir == root || found.iter().any(|id| root.join(id) == dir);
+        let (root, found) = if is_member { (root, found) } else { (dir, Vec::new()) };
+        let importers = std::iter::once(ROOT.to_owned()).chain(found).collect();
+        Ok(Located { root: root.to_owned(), importers })
+    }
+}
+
 /// One project of a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
@@ -52,38 +77,23 @@ pub struct Member {
 }
 
 impl Workspace {
-    /// Finds the workspace that the project in `dir` belongs to, by `settings.workspace_dir`, and reads its projects;
-    /// blocks. A project that the workspace does not count among its packages stands alone, as in pnpm.
+    /// Reads the projects of a workspace; blocks.
     ///
     /// # Errors
-    /// When a package.json is missing or wrong, a glob makes no sense, or a project asks for what the workspace lacks.
-    pub fn open(dir: &Path, settings: &ProjectSettings) -> Result<Workspace, WorkspaceError> {
-        let (root, importers) = Workspace::locate(dir, settings)?;
+    /// When a package.json is missing or wrong, or a project asks for what the workspace lacks.
+    pub fn open(located: &Located, settings: &ProjectSettings) -> Result<Workspace, WorkspaceError> {
+        let Located { root, importers } = located;
         let mut manifests = BTreeMap::new();
-        let is_one_of_several = importers.len() > 1;
         for id in importers {
-            match Manifest::read(&dir_of(&root, &id).join("package.json")) {
-                Ok((manifest, _)) => drop(manifests.insert(id, manifest)),
+            match Manifest::read(&dir_of(root, id).join("package.json")) {
+                Ok((manifest, _)) => drop(manifests.insert(id.clone(), manifest)),
                 // The root of a workspace need not be a project.
-                Err(ManifestError::Missing { .. }) if id == ROOT && is_one_of_several => {}
+                Err(ManifestError::Missing { .. }) if id == ROOT && importers.len() > 1 => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let patches_root = settings.workspace_dir.as_deref().unwrap_or(&root);
-        let patches = Patches::read(patches_root, &settings.patched_dependencies)?;
-        Ok(Workspace { patches, ..Workspace::new(&root, manifests, settings)? })
-    }
-
-    /// Where the workspace of [`open`](Self::open) is, and its projects, the root first whether it is one or not; blocks.
-    ///
-    /// # Errors
-    /// When a glob makes no sense.
-    pub fn locate(dir: &Path, settings: &ProjectSettings) -> Result<(PathBuf, Vec<ImporterId>), WorkspaceError> {
-        let root = settings.workspace_dir.as_deref().unwrap_or(dir);
-        let found = discover::members(root, &settings.packages)?;
-        let is_member = dir == root || found.iter().any(|id| root.join(id) == dir);
-        let (root, found) = if is_member { (root, found) } else { (dir, Vec::new()) };
-        Ok((root.to_owned(), std::iter::once(ROOT.to_owned()).chain(found).collect()))
+        let patches = Patches::read(settings.patches_root(root), &settings.patched_dependencies)?;
+        Ok(Workspace { patches, ..Workspace::new(root, manifests, settings)? })
     }
 
     /// The workspace of these projects, without patches.

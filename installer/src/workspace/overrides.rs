@@ -107,8 +107,7 @@ impl Selector {
         if range == asked {
             return true;
         }
-        let parse = range::parse;
-        parse(range).zip(parse(asked)).is_some_and(|(range, asked)| range.intersects(&asked))
+        range::parse(range).zip(range::parse(asked)).is_some_and(|(range, asked)| range.intersects(&asked))
     }
 }
 

@@ -14,6 +14,7 @@ use super::InstallError;
 use crate::lockfile::{Lockfile, name_and_version};
 use crate::manifest::Manifest;
 use crate::manifest::edit::{DependencyMap, ManifestChange};
+use crate::range;
 use crate::resolve::{Packuments, VersionChooser, target_of};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -220,8 +221,7 @@ impl Update {
     ) -> Result<Option<String>, InstallError> {
         let Some((package, range)) = target_of(name, there) else { return Ok(None) };
         let prefix = RangePrefix::of(range);
-        let is_range =
-            prefix.is_some() || deno_semver::VersionReq::parse_from_npm(range).is_ok_and(|r| r.tag().is_none());
+        let is_range = prefix.is_some() || range::parse(range).is_some();
         if asked.is_none() && !is_range {
             return Ok(None);
         }
