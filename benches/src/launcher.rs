@@ -8,11 +8,9 @@ use crate::program::{self, Ran};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 /// What makes a program a launcher, as its only argument.
 const ARGUMENT: &str = "--as-launcher";
@@ -36,17 +34,6 @@ struct Job {
     dir: PathBuf,
     /// All of its environment.
     environment: Vec<(OsString, OsString)>,
-}
-
-/// What became of it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Answer {
-    status: i32,
-    output: String,
-    wall: Duration,
-    user: Duration,
-    system: Duration,
-    peak_bytes: u64,
 }
 
 impl Launcher {
@@ -78,16 +65,8 @@ impl Launcher {
         inner.jobs.write_all(b"\n")?;
         let mut line = String::new();
         inner.answers.read_line(&mut line)?;
-        let answer: Result<Answer, String> = serde_json::from_str(&line)?;
-        let answer = answer.map_err(io::Error::other)?;
-        Ok(Ran {
-            status: ExitStatus::from_raw(answer.status),
-            output: answer.output,
-            wall: answer.wall,
-            user: answer.user,
-            system: answer.system,
-            peak_bytes: answer.peak_bytes,
-        })
+        let answer: Result<Ran, String> = serde_json::from_str(&line)?;
+        answer.map_err(io::Error::other)
     }
 }
 
@@ -113,14 +92,7 @@ pub fn serve_if_asked() -> io::Result<bool> {
         let job: Job = serde_json::from_str(&line?)?;
         let mut command = Command::new(&job.program);
         command.args(&job.arguments).current_dir(&job.dir).env_clear().envs(job.environment);
-        let answer = program::run(&mut command).map_err(|error| error.to_string()).map(|ran| Answer {
-            status: ran.status.into_raw(),
-            output: ran.output,
-            wall: ran.wall,
-            user: ran.user,
-            system: ran.system,
-            peak_bytes: ran.peak_bytes,
-        });
+        let answer = program::run(&mut command).map_err(|error| error.to_string());
         serde_json::to_writer(&out, &answer)?;
         out.write_all(b"\n")?;
         out.flush()?;

@@ -1,5 +1,6 @@
 //! Runs a program to its end in an environment of its own, and says what it used.
 
+use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -13,9 +14,10 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a program that has ended did and used. Times of its waited-for children are included.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ran {
     /// How it ended.
+    #[serde(with = "raw_status")]
     pub status: ExitStatus,
     /// Its standard output and error, interleaved.
     pub output: String,
@@ -27,6 +29,20 @@ pub struct Ran {
     pub system: Duration,
     /// The most memory that it, or a child of it, held at once, in bytes.
     pub peak_bytes: u64,
+}
+
+/// An exit status as the number that the system has for it.
+mod raw_status {
+    use super::{ExitStatus, ExitStatusExt};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(status: &ExitStatus, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32(status.into_raw())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ExitStatus, D::Error> {
+        i32::deserialize(deserializer).map(ExitStatus::from_raw)
+    }
 }
 
 impl Ran {
