@@ -2,18 +2,14 @@
 //! what stays is an error that names the URL and the cause. Nothing hangs.
 #![cfg(unix)]
 
-#[allow(dead_code, reason = "each test file uses its part")]
 mod server;
 mod support;
 
-use base64::Engine as _;
 use serde_json::json;
 use server::{Exchange, Server};
-use sha2::Digest as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use support::{Package, failed, project, says, succeeded};
 
@@ -72,25 +68,17 @@ const TARBALL: &str = "/a/-/a-1.0.0.tgz";
 
 /// A registry with one package, which answers requests for `path` with the fault so many times, and rightly otherwise.
 fn registry(path: &'static str, times: usize, fault: Fault) -> Server {
-    let tarball = Package::new("a", "1.0.0").file("index.js", "module.exports = 1\n".repeat(100)).tarball();
-    let digest = base64::engine::general_purpose::STANDARD.encode(sha2::Sha512::digest(&tarball));
-    let (own_url, asked) = (Arc::new(OnceLock::<String>::new()), AtomicUsize::new(0));
-    let url = own_url.clone();
-    let server = Server::start(move |exchange| {
-        let tarball_url = format!("{}a/-/a-1.0.0.tgz", url.get().unwrap());
-        let dist = json!({ "tarball": tarball_url, "integrity": format!("sha512-{digest}") });
-        let version = json!({ "name": "a", "version": "1.0.0", "dist": dist });
-        let packument = json!({ "name": "a", "dist-tags": { "latest": "1.0.0" }, "versions": { "1.0.0": version } });
-        let packument = packument.to_string().into_bytes();
+    let package = Package::new("a", "1.0.0").file("index.js", "module.exports = 1\n".repeat(100));
+    let (tarball, asked) = (package.tarball(), AtomicUsize::new(0));
+    Server::start(move |exchange| {
+        let packument = package.packument(&exchange.own_url(), &tarball);
         let body = if exchange.request.path == TARBALL { &tarball } else { &packument };
         if exchange.request.path == path && asked.fetch_add(1, Ordering::SeqCst) < times {
             fault(exchange, body);
         } else {
             exchange.ok(body);
         }
-    });
-    own_url.set(server.url().to_string()).unwrap();
-    server
+    })
 }
 
 fn install(server: &Server, dir: &Path) -> Output {
@@ -112,42 +100,42 @@ fn is_of_packuments_alone(fault: &str) -> bool {
     fault == "sends broken gzip"
 }
 
-#[test]
-fn what_goes_wrong_once_is_got_over() {
+/// Checks every fault on the packument and on the tarball, all at once: some take their time.
+fn everywhere(check: impl Fn(&str, Fault, &[&str], &'static str) + Sync) {
     std::thread::scope(|scope| {
-        for (what, fault, _) in FAULTS {
+        for (what, fault, words) in FAULTS {
             for path in [PACKUMENT, TARBALL] {
-                scope.spawn(move || {
-                    let (server, dir) = (registry(path, 1, fault), tempfile::tempdir().unwrap());
-                    let said = succeeded(&install(&server, dir.path()));
-                    assert!(dir.path().join("node_modules/a/index.js").exists(), "{what} {path}");
-                    assert_eq!(asked(&server, path), 2, "{what} {path}: {said}");
-                    assert!(said.contains("WARN") && said.contains("attempt 1 of 3"), "{what} {path}: {said}");
-                });
+                let check = &check;
+                scope.spawn(move || check(what, fault, words, path));
             }
         }
     });
 }
 
 #[test]
+fn what_goes_wrong_once_is_got_over() {
+    everywhere(|what, fault, _, path| {
+        let (server, dir) = (registry(path, 1, fault), tempfile::tempdir().unwrap());
+        let said = succeeded(&install(&server, dir.path()));
+        assert!(dir.path().join("node_modules/a/index.js").exists(), "{what} {path}");
+        assert_eq!(asked(&server, path), 2, "{what} {path}: {said}");
+        assert!(said.contains("WARN") && said.contains("attempt 1 of 3"), "{what} {path}: {said}");
+    });
+}
+
+#[test]
 fn what_stays_wrong_is_named() {
-    std::thread::scope(|scope| {
-        for (what, fault, words) in FAULTS {
-            for path in [PACKUMENT, TARBALL] {
-                scope.spawn(move || {
-                    let (server, dir) = (registry(path, usize::MAX, fault), tempfile::tempdir().unwrap());
-                    let said = failed(&install(&server, dir.path()));
-                    // A prefetch that was given up is tried once more by the install.
-                    let allowed: &[usize] = if path == PACKUMENT { &[3] } else { &[3, 6] };
-                    assert!(allowed.contains(&asked(&server, path)), "{what} {path}: {said}");
-                    says(&said, &[path, "help:"]);
-                    if path == PACKUMENT || !is_of_packuments_alone(what) {
-                        says(&said, words);
-                    }
-                    assert!(!dir.path().join("node_modules/a").exists(), "{what} {path}");
-                });
-            }
+    everywhere(|what, fault, words, path| {
+        let (server, dir) = (registry(path, usize::MAX, fault), tempfile::tempdir().unwrap());
+        let said = failed(&install(&server, dir.path()));
+        // A prefetch that was given up is tried once more by the install.
+        let allowed: &[usize] = if path == PACKUMENT { &[3] } else { &[3, 6] };
+        assert!(allowed.contains(&asked(&server, path)), "{what} {path}: {said}");
+        says(&said, &[path, "help:"]);
+        if path == PACKUMENT || !is_of_packuments_alone(what) {
+            says(&said, words);
         }
+        assert!(!dir.path().join("node_modules/a").exists(), "{what} {path}");
     });
 }
 

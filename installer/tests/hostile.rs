@@ -2,12 +2,14 @@
 //! the machine: each is refused with its reason, and nothing outside of the project and the store has changed.
 
 mod support;
+mod tree;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded, tarball};
+use std::path::PathBuf;
+use support::{LocalRegistry, Package, failed, integrity, lockstep, project, says, succeeded, tarball};
 use tempfile::TempDir;
+use tree::tree;
 
 /// A project three directories down, so that a path that leads out of it lands where it is noticed.
 struct Cage {
@@ -38,10 +40,10 @@ impl Cage {
     }
 
     /// Everything but what an install is there for: paths and what is there.
-    fn outside(&self) -> BTreeMap<PathBuf, String> {
-        let mut found = BTreeMap::new();
-        walk(self.outer.path(), &[&self.project().join("node_modules"), &self.project().join("store")], &mut found);
-        found.remove(&self.project().join("pnpm-lock.yaml"));
+    fn outside(&self) -> BTreeMap<String, String> {
+        let own = ["node_modules", "store", "pnpm-lock.yaml"].map(|name| format!("home/user/project/{name}"));
+        let mut found = tree(self.outer.path());
+        found.retain(|path, _| !own.iter().any(|own| path == own || path.starts_with(&format!("{own}/"))));
         found
     }
 
@@ -64,24 +66,6 @@ impl Cage {
     }
 }
 
-fn walk(dir: &Path, passed_over: &[&Path], found: &mut BTreeMap<PathBuf, String>) {
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let kind = std::fs::symlink_metadata(&path).unwrap().file_type();
-        if kind.is_dir() && !passed_over.contains(&&*path) {
-            walk(&path, passed_over, found);
-        }
-        let what = match kind {
-            kind if kind.is_symlink() => format!("link to {}", std::fs::read_link(&path).unwrap().display()),
-            kind if kind.is_file() => String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned(),
-            _ => "directory".to_owned(),
-        };
-        if !passed_over.contains(&&*path) {
-            found.insert(path, what);
-        }
-    }
-}
-
 /// A package `a` whose tarball has these entries, by their raw paths.
 fn raw_tarball(entries: &[(&[u8], tar::EntryType, &[u8])]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
@@ -99,10 +83,7 @@ fn raw_tarball(entries: &[(&[u8], tar::EntryType, &[u8])]) -> Vec<u8> {
 
 /// Publishes `a@1.0.0` with these bytes for a tarball, under their right integrity.
 fn publish_bytes(registry: &LocalRegistry, bytes: &[u8]) {
-    use base64::Engine as _;
-    use sha2::Digest as _;
-    let digest = base64::engine::general_purpose::STANDARD.encode(sha2::Sha512::digest(bytes));
-    publish_manifest(registry, &json!({ "integrity": format!("sha512-{digest}") }), &json!({}));
+    publish_manifest(registry, &json!({ "integrity": integrity(bytes) }), &json!({}));
     registry.answer("/a/-/a-1.0.0.tgz", 200, bytes.to_vec());
 }
 

@@ -1,6 +1,5 @@
 //! Tokens and passwords reach the registry that they are for, and nothing else: no line of output, no file that an install leaves.
 
-#[allow(dead_code, reason = "each test file uses its part")]
 mod server;
 mod support;
 
@@ -9,7 +8,6 @@ use serde_json::json;
 use server::{Exchange, Server};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
 use support::{Package, project};
 
 /// What must never be seen. The last two are a user and a password in a URL.
@@ -34,22 +32,12 @@ const ANSWERS: [(&str, Answer, bool); 8] = [
 fn registry(answer: Answer) -> Server {
     let package = Package::new("a", "1.0.0");
     let tarball = package.tarball();
-    let own_url: Arc<std::sync::OnceLock<String>> = Arc::default();
-    let shared = own_url.clone();
-    let server = Server::start(move |exchange| {
+    Server::start(move |exchange| {
         if exchange.request.path.ends_with(".tgz") {
             return answer(exchange, &tarball);
         }
-        use sha2::Digest as _;
-        let digest = base64::engine::general_purpose::STANDARD.encode(sha2::Sha512::digest(&tarball));
-        let url = format!("{}a/-/a-1.0.0.tgz", shared.get().unwrap());
-        let dist = json!({ "tarball": url, "integrity": format!("sha512-{digest}") });
-        let version = json!({ "name": "a", "version": "1.0.0", "dist": dist });
-        let packument = json!({ "name": "a", "dist-tags": { "latest": "1.0.0" }, "versions": { "1.0.0": version } });
-        exchange.ok(packument.to_string().as_bytes());
-    });
-    own_url.set(server.url().to_string()).unwrap();
-    server
+        exchange.ok(&package.packument(&exchange.own_url(), &tarball));
+    })
 }
 
 /// Where a secret is put.

@@ -2,22 +2,18 @@
 //! nothing of it is left at the end, and colours are there where they are wanted.
 #![cfg(unix)]
 
-#[allow(dead_code, reason = "each test file uses its part")]
 mod server;
 mod support;
 
-use base64::Engine as _;
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
 use server::{Exchange, Server};
-use sha2::Digest as _;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use support::{Package, project};
 
@@ -52,8 +48,6 @@ fn registry() -> Server {
     rand_chacha::ChaCha8Rng::seed_from_u64(0).fill_bytes(&mut bytes);
     let large = Package::new(LONG, "1.0.0").file("large", bytes);
     let app = Package::new("app", "1.0.0").with("dependencies", json!({ LONG: "1.0.0" }));
-    let own_url = Arc::new(OnceLock::<String>::new());
-    let url = own_url.clone();
     let mut answers: BTreeMap<String, (Package, Vec<u8>)> = BTreeMap::new();
     for package in [large, app] {
         let tarball = package.tarball();
@@ -61,7 +55,7 @@ fn registry() -> Server {
         answers.insert(package.name.replace('/', "%2f"), (package.clone(), tarball.clone()));
         answers.insert(package.tarball_path(), (package, tarball));
     }
-    let server = Server::start(move |exchange| {
+    Server::start(move |exchange| {
         let path = exchange.request.path.clone();
         let (package, tarball) =
             answers.get(&path).or_else(|| answers.get(&path[1..])).expect("it is asked for what is there");
@@ -69,19 +63,8 @@ fn registry() -> Server {
             return slowly(exchange, tarball);
         }
         std::thread::sleep(Duration::from_millis(150));
-        let digest = base64::engine::general_purpose::STANDARD.encode(sha2::Sha512::digest(tarball));
-        let url = format!("{}{}", url.get().unwrap(), &package.tarball_path()[1..]);
-        let mut version = json!({ "name": package.name, "version": "1.0.0" });
-        for (field, value) in &package.manifest {
-            version[*field] = value.clone();
-        }
-        version["dist"] = json!({ "tarball": url, "integrity": format!("sha512-{digest}") });
-        let packument =
-            json!({ "name": package.name, "dist-tags": { "latest": "1.0.0" }, "versions": { "1.0.0": version } });
-        exchange.ok(packument.to_string().as_bytes());
-    });
-    own_url.set(server.url().to_string()).unwrap();
-    server
+        exchange.ok(&package.packument(&exchange.own_url(), tarball));
+    })
 }
 
 fn slowly(exchange: &mut Exchange, body: &[u8]) {

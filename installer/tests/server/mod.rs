@@ -1,5 +1,7 @@
 //! An HTTP server for tests, one thread a connection: simple enough to misbehave exactly as told.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,6 +32,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// The URL at which this server was asked, as a registry names it in what it answers.
+    pub fn own_url(&self) -> String {
+        format!("http://{}/", self.request.header("host").expect("every request names its host"))
+    }
+
     /// Sends these very bytes; the connection is closed afterwards. A client that has gone away is no concern of ours.
     pub fn raw(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);

@@ -91,10 +91,7 @@ impl LocalRegistry {
         for package in packages {
             let tarball = package.tarball();
             let path = package.tarball_path();
-            let mut version = package.manifest();
-            let digest = base64::engine::general_purpose::STANDARD.encode(Sha512::digest(&tarball));
-            version["dist"] =
-                json!({ "tarball": format!("{}{}", self.url, &path[1..]), "integrity": format!("sha512-{digest}") });
+            let version = package.published(&self.url, &tarball);
             let packument = packuments.entry(package.name).or_insert((json!({}), package.version));
             packument.0[package.version] = version;
             packument.1 = package.version;
@@ -153,6 +150,21 @@ impl Package {
         manifest
     }
 
+    /// What a packument says of this version, with this tarball.
+    fn published(&self, registry: &str, tarball: &[u8]) -> Value {
+        let mut version = self.manifest();
+        let url = format!("{registry}{}", &self.tarball_path()[1..]);
+        version["dist"] = json!({ "tarball": url, "integrity": integrity(tarball) });
+        version
+    }
+
+    /// The packument of a package that has this version alone, with this tarball.
+    pub fn packument(&self, registry: &str, tarball: &[u8]) -> Vec<u8> {
+        let versions = json!({ self.version: self.published(registry, tarball) });
+        let packument = json!({ "name": self.name, "dist-tags": { "latest": self.version }, "versions": versions });
+        packument.to_string().into_bytes()
+    }
+
     /// Where its tarball is, below the registry.
     pub fn tarball_path(&self) -> String {
         let basename = self.name.rsplit('/').next().unwrap();
@@ -165,6 +177,11 @@ impl Package {
         let files = self.files.iter().map(|(path, bytes)| (*path, bytes.clone()));
         tarball([("package.json", manifest)].into_iter().chain(files))
     }
+}
+
+/// A tarball's integrity, as packuments and lockfiles have it.
+pub fn integrity(tarball: &[u8]) -> String {
+    format!("sha512-{}", base64::engine::general_purpose::STANDARD.encode(Sha512::digest(tarball)))
 }
 
 /// A gzipped tar of these files, below `package/`.
