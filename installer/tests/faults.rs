@@ -8,10 +8,10 @@ mod support;
 use serde_json::json;
 use server::{Exchange, Server};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use support::{Package, failed, project, says, succeeded};
+use support::{Package, binary, failed, project, says, succeeded};
 
 /// The longest silence that the installs allow, in milliseconds.
 const SILENCE_MS: u64 = 400;
@@ -83,11 +83,11 @@ fn registry(path: &'static str, times: usize, fault: Fault) -> Server {
 
 fn install(server: &Server, dir: &Path) -> Output {
     project(dir, &json!({ "dependencies": { "a": "1" } }));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    let mut command = binary(dir);
     command.args(["install", "--dir"]).arg(dir).arg("--registry").arg(server.url().as_str());
     let settings = [("retries", "2"), ("retry_mintimeout", "5"), ("retry_maxtimeout", "10"), ("timeout", "400")];
     command.envs(settings.map(|(name, value)| (format!("npm_config_fetch_{name}"), value)));
-    command.env("npm_config_store_dir", dir.join("store")).env("HOME", dir).env_remove("CI").output().unwrap()
+    command.env("npm_config_store_dir", dir.join("store")).output().unwrap()
 }
 
 /// How often this path was asked for.
@@ -191,8 +191,8 @@ fn a_registry_that_nobody_is_at_is_named() {
     std::fs::write(dir.path().join(".npmrc"), "@s:registry=http://127.0.0.1:1/\n").unwrap();
     install(&server, dir.path());
     project(dir.path(), &json!({ "dependencies": { "@s/a": "1" } }));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.args(["install", "--dir"]).arg(dir.path()).env("npm_config_fetch_retries", "1").env("HOME", dir.path());
+    let mut command = binary(dir.path());
+    command.args(["install", "--dir"]).arg(dir.path()).env("npm_config_fetch_retries", "1");
     let said = failed(&command.env("npm_config_fetch_retry_mintimeout", "5").output().unwrap());
     says(&said, &["http://127.0.0.1:1/@s", "cannot connect", "refused"]);
 }

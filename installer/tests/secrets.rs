@@ -7,8 +7,8 @@ use base64::Engine as _;
 use serde_json::json;
 use server::{Exchange, Server};
 use std::path::Path;
-use std::process::{Command, Output};
-use support::{Package, project};
+use std::process::Output;
+use support::{Package, binary, project};
 
 /// What must never be seen. The last two are a user and a password in a URL.
 const SECRETS: [&str; 4] = ["npm_t0kenFromTheFile", "npm_t0kenFromTheEnvironment", "us3rInTheUrl", "passw0rdInTheUrl"];
@@ -51,7 +51,7 @@ enum Place {
 fn install(server: &Server, dir: &Path, place: Place, reporter: &str) -> Output {
     let url = server.url();
     let nerf_dart = format!("//{}/", url.authority());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
+    let mut command = binary(dir);
     let mut npmrc = format!("registry={url}\nfetch-retries=1\nfetch-retry-mintimeout=1\n");
     match place {
         Place::File => npmrc += &format!("{nerf_dart}:_authToken={}\n", SECRETS[0]),
@@ -63,7 +63,7 @@ fn install(server: &Server, dir: &Path, place: Place, reporter: &str) -> Output 
     }
     std::fs::write(dir.join(".npmrc"), npmrc).unwrap();
     command.args(["install", "--reporter", reporter, "--dir"]).arg(dir).arg("--store-dir").arg(dir.join("store"));
-    command.env("HOME", dir).env_remove("CI").output().unwrap()
+    command.output().unwrap()
 }
 
 /// Every file below `dir` but the one that the secret was put into, with its name.

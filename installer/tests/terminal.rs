@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
-use support::{Package, project};
+use support::{Package, binary, project};
 
 /// So long a name that a line of 80 columns cannot hold it and a gauge.
 const LONG: &str = "@a-scope-with-a-long-name/and-a-package-with-a-name-that-is-not-short";
@@ -80,14 +80,8 @@ fn install(server: &Server, dir: &Path, columns: u16, environment: &[(&str, &str
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
     project(dir, &json!({ "dependencies": { "app": "1.0.0" } }));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.args(["install", "--dir"]).arg(dir).arg("--registry").arg(server.url().as_str()).env("HOME", dir);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if matches!(name.as_str(), "CI" | "NO_COLOR") || name.to_ascii_lowercase().starts_with("npm_config") {
-            command.env_remove(name);
-        }
-    }
+    let mut command = binary(dir);
+    command.args(["install", "--dir"]).arg(dir).arg("--registry").arg(server.url().as_str());
     command
         .env("TERM", "xterm-256color")
         .env("npm_config_store_dir", dir.join("store"))

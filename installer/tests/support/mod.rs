@@ -221,20 +221,28 @@ pub fn command(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Comm
     named_command(registry, dir, "install", arguments)
 }
 
-/// What [`run`] runs.
-pub fn named_command(registry: &LocalRegistry, dir: &Path, name: &str, arguments: &[&str]) -> Command {
+/// The real binary, without what the environment of whoever runs the tests would tell it, and with `dir` as home directory.
+pub fn binary(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lockstep"));
-    command.arg(name).arg("--dir").arg(dir).arg("--registry").arg(&registry.url).args(arguments);
-    for (name, _) in std::env::vars() {
-        if name == "CI" || name.to_ascii_lowercase().starts_with("npm_config") {
-            command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if matches!(&*text, "CI" | "NO_COLOR") || text.to_ascii_lowercase().starts_with("npm_config") {
+            command.env_remove(&name);
         }
     }
+    command.env("HOME", dir);
+    command
+}
+
+/// What [`run`] runs.
+pub fn named_command(registry: &LocalRegistry, dir: &Path, name: &str, arguments: &[&str]) -> Command {
+    let mut command = binary(dir);
+    command.arg(name).arg("--dir").arg(dir).arg("--registry").arg(&registry.url).args(arguments);
     let settings = [("fetch_retries", "2"), ("fetch_retry_mintimeout", "10"), ("fetch_retry_maxtimeout", "20")];
     for (name, value) in settings {
         command.env(format!("npm_config_{name}"), value);
     }
-    command.env("npm_config_store_dir", dir.join("store")).env("HOME", dir);
+    command.env("npm_config_store_dir", dir.join("store"));
     command
 }
 
