@@ -235,3 +235,41 @@ fn no_lockfile_knows_workspaces_too() {
     let downloads = registry.tarball_requests();
     assert!(downloads.values().all(|times| *times == 1), "{downloads:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn every_project_runs_its_scripts_after_the_projects_that_it_needs() {
+    let (registry, dir) = (registry(), tempfile::tempdir().unwrap());
+    write(dir.path(), "pnpm-workspace.yaml", "packages:\n  - packages/*\n");
+    let events = ["pnpm:devPreinstall", "preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare"];
+    let member = |name: &str, pause: &str, needs: Value| {
+        let log =
+            |event: &&str| ((*event).to_owned(), json!(format!("{pause}echo {name} {event} >> \"$INIT_CWD/log\"")));
+        let scripts: serde_json::Map<_, _> = events.iter().map(log).collect();
+        json!({ "name": name, "version": "1.0.0", "scripts": scripts, "dependencies": needs })
+    };
+    package(dir.path(), ".", &member("root", "", json!({})));
+    // In the order of names, and without waiting, `a` would be first.
+    package(dir.path(), "packages/a", &member("a", "tool && ", json!({ "b": "workspace:*", "tool": "1.0.0" })));
+    package(dir.path(), "packages/b", &member("b", "sleep 0.05; ", json!({})));
+    let log = || {
+        let text = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
+        let _ = std::fs::remove_file(dir.path().join("log"));
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of = |name: &str| events[1..].iter().map(|event| format!("{name} {event}")).collect::<Vec<_>>();
+
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    let ran = log();
+    assert_eq!(ran[0], "root pnpm:devPreinstall");
+    let (root, others): (Vec<_>, Vec<_>) = ran[1..].iter().cloned().partition(|line| line.starts_with("root"));
+    assert_eq!((root, others), (of("root"), [of("b"), of("a")].concat()));
+
+    succeeded(&lockstep(&registry, dir.path(), &["--force", "--filter", "a"]));
+    assert_eq!(log()[1..], of("a"), "of those that are installed");
+    let broken = json!({ "name": "b", "version": "1.0.0", "scripts": { "prepare": "echo no luck; exit 3" } });
+    package(dir.path(), "packages/b", &broken);
+    let said = failed(&lockstep(&registry, dir.path(), &[]));
+    says(&said, &["the prepare script of b@1.0.0 failed with exit code 3", "no luck"]);
+    assert!(!log().contains(&"a preinstall".to_owned()), "what needs it does not begin");
+}

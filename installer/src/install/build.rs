@@ -1,4 +1,4 @@
-//! The stage that runs scripts: those of dependencies that may build and are not built, and the project's own.
+//! The stage that runs scripts: those of dependencies that may build and are not built, and the projects' own.
 
 use super::InstallError;
 use super::project::Project;
@@ -6,12 +6,13 @@ use super::session::Session;
 use crate::lockfile::{DepPath, Lockfile};
 use crate::reporter::{ProgressEvent, Stage};
 use crate::rt;
-use crate::scripts::lifecycle::{AFTER, BEFORE, Package};
+use crate::scripts::lifecycle::{BEFORE_ALL, PROJECT, Package};
 use crate::scripts::{self, BuildPlan, Environment};
 use crate::tarball::Coordinator;
 use crate::virtual_store::bins::{self, Bin};
 use crate::virtual_store::{InstalledPackages, modules_yaml};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What became of the builds.
@@ -72,36 +73,45 @@ async fn unbuilt<C: Coordinator>(
     .await
 }
 
-/// The project's own scripts before anything else happens.
-pub(super) async fn project_before<C: Coordinator>(
+/// The scripts that run before anything else happens: the root's own for this, and a single project's first.
+pub(super) async fn projects_before<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
 ) -> Result<(), InstallError> {
-    project_scripts(project, session, &BEFORE).await
+    let first = if project.is_workspace() { &[] } else { &PROJECT[..1] };
+    let events = [&BEFORE_ALL, first].concat();
+    let root = project.layout.project_dir.clone();
+    project_scripts(project, session, &events, vec![(root, BTreeSet::new())]).await
 }
 
-/// The project's own scripts when everything is in place.
-pub(super) async fn project_after<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<(), InstallError> {
-    project_scripts(project, session, &AFTER).await
+/// The other scripts of the projects, when everything is in place: dependencies before their dependents.
+pub(super) async fn projects_after<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+) -> Result<(), InstallError> {
+    let events = if project.is_workspace() { &PROJECT[..] } else { &PROJECT[1..] };
+    project_scripts(project, session, events, project.in_order()).await
 }
 
 async fn project_scripts<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     events: &[&'static str],
+    dirs: Vec<(PathBuf, BTreeSet<usize>)>,
 ) -> Result<(), InstallError> {
     let options = &session.options;
     // As in pnpm: `add`, `remove` and `update` are no install of the project.
     if options.ignore_scripts || options.lockfile_only || options.edit.is_some() {
         return Ok(());
     }
-    let dir = project.layout.project_dir.clone();
-    let package = rt::blocking("read scripts", move || Package::read(&dir)).await;
-    if !package.has_any(events) {
+    let read = move || dirs.into_iter().map(|(dir, after)| (Package::read(&dir), after)).unzip();
+    let (packages, after): (Vec<Package>, Vec<BTreeSet<usize>>) = rt::blocking("read scripts", read).await;
+    if !packages.iter().any(|package| package.has_any(events)) {
         return Ok(());
     }
     let environment = environment(project, session).await;
-    Ok(package.run(events, &environment, &*session.reporter).await?)
+    let run = |index: usize| packages[index].run(events, &environment, &*session.reporter);
+    Ok(scripts::in_order(&after.iter().collect::<Vec<_>>(), run).await?)
 }
 
 async fn environment<C: Coordinator>(project: &Project, session: &Session<C>) -> Arc<Environment> {

@@ -98,7 +98,7 @@ pub async fn install_with<C: Coordinator>(
 }
 
 async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
-    build::project_before(project, session).await?;
+    build::projects_before(project, session).await?;
     if session.options.path == InstallPath::NoLockfile {
         return no_lockfile::install(project, session).await;
     }

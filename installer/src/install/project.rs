@@ -12,7 +12,7 @@ use crate::tarball::integrity::InvalidIntegrity;
 use crate::virtual_store::Layout;
 use crate::virtual_store::bins::LinkedManifests;
 use crate::workspace::filter::{self, Selection};
-use crate::workspace::{ImporterId, Located, Member, ROOT, Target, Workspace};
+use crate::workspace::{ImporterId, Located, Member, ProjectGraph, ROOT, Target, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -295,6 +295,17 @@ impl Project {
     /// Whether every project's node_modules is filled.
     pub(super) fn is_whole(&self) -> bool {
         self.selection.importers.len() == self.workspace.members.len()
+    }
+
+    /// Whether there are several projects.
+    pub(super) fn is_workspace(&self) -> bool {
+        self.workspace.members.len() > 1
+    }
+
+    /// The directories of the projects that are installed, dependencies first, each with the places of those that it needs.
+    pub(super) fn in_order(&self) -> Vec<(PathBuf, BTreeSet<usize>)> {
+        let sorted = ProjectGraph::of(&self.workspace).in_order(&self.selection.importers);
+        sorted.into_iter().map(|(id, after)| (self.workspace.dir(&id), after)).collect()
     }
 
     /// The directories of the workspace's projects.

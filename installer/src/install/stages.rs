@@ -197,7 +197,7 @@ pub(super) async fn finish<C: Coordinator>(
     let Linked { changes, hoisted, public, bins } = link(project, session, lockfile, installed).await?;
     let builds = build::dependencies(project, session, lockfile, installed, bins).await?;
     record(project, session, lockfile, installed, (hoisted, public), &builds).await?;
-    build::project_after(project, session).await?;
+    build::projects_after(project, session).await?;
     Ok(Summary::new(installed, changes, &builds.ignored))
 }
 

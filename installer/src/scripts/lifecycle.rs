@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 /// The scripts of a dependency, in order.
 pub const BUILD: [&str; 3] = ["preinstall", "install", "postinstall"];
 
-/// The project's own before anything is installed.
-pub const BEFORE: [&str; 1] = ["preinstall"];
+/// The root project's own before anything is installed.
+pub const BEFORE_ALL: [&str; 1] = ["pnpm:devPreinstall"];
 
-/// The project's own once everything is installed, in order.
-pub const AFTER: [&str; 5] = ["install", "postinstall", "preprepare", "prepare", "postprepare"];
+/// A project's own, in order. The first of them runs before anything is installed where the project is alone.
+pub const PROJECT: [&str; 6] = ["preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare"];
 
 /// A package with scripts.
 #[derive(Debug, Clone)]

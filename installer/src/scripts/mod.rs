@@ -5,6 +5,7 @@
 
 mod environment;
 mod error;
+mod in_order;
 pub mod lifecycle;
 pub mod plan;
 pub mod run;
@@ -12,4 +13,5 @@ mod unshare;
 
 pub use environment::Environment;
 pub use error::ScriptError;
+pub use in_order::in_order;
 pub use plan::{BuildPlan, BuildStep};

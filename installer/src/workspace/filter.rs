@@ -5,10 +5,11 @@
 //! distance, without `a` itself where a `^` stands in between; `!` takes away.
 
 use super::discover::matcher;
+use super::project_graph::ProjectGraph;
 use super::wanted::join;
-use super::{ImporterId, ROOT, Target, Workspace, WorkspaceError};
+use super::{ImporterId, ROOT, Workspace, WorkspaceError};
 use crate::config::name_patterns;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The projects that the selectors name, and the selectors that name none.
@@ -30,7 +31,7 @@ pub fn select(workspace: &Workspace, dir: &Path, selectors: &[String]) -> Result
         return Ok(Selection { importers: all, unmatched: Vec::new() });
     }
     let parsed = selectors.iter().map(|text| Selector::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let graph = Graph::of(workspace);
+    let graph = ProjectGraph::of(workspace);
     let mut selection = Selection::default();
     // Nothing but exclusions: all the others are meant.
     if parsed.iter().all(|selector| selector.excludes) {
@@ -99,7 +100,7 @@ impl<'a> Selector<'a> {
         &self,
         workspace: &Workspace,
         dir: &Path,
-        graph: &Graph<'_>,
+        graph: &ProjectGraph,
     ) -> Result<BTreeSet<ImporterId>, WorkspaceError> {
         let named = match self.what {
             What::Name(name) => by_name(workspace, name)?,
@@ -107,10 +108,10 @@ impl<'a> Selector<'a> {
         };
         let mut selected = if self.without_itself { BTreeSet::new() } else { named.clone() };
         if self.dependencies {
-            selected.extend(reach(&named, &graph.dependencies));
+            selected.extend(graph.dependencies_of(&named));
         }
         if self.dependents {
-            selected.extend(reach(&named, &graph.dependents));
+            selected.extend(graph.dependents_of(&named));
         }
         Ok(selected)
     }
@@ -136,47 +137,6 @@ fn by_directory(workspace: &Workspace, dir: &Path, glob: &str) -> Result<BTreeSe
     let matcher = matcher(glob, &whole)?;
     let selected = workspace.members.keys().filter(|id| **id == whole || (*id != ROOT && matcher.is_match(id)));
     Ok(selected.cloned().collect())
-}
-
-type Edges<'a> = BTreeMap<&'a str, BTreeSet<String>>;
-
-/// Which project depends on which.
-struct Graph<'a> {
-    dependencies: Edges<'a>,
-    dependents: BTreeMap<String, BTreeSet<String>>,
-}
-
-impl<'a> Graph<'a> {
-    fn of(workspace: &'a Workspace) -> Self {
-        let mut graph = Graph { dependencies: BTreeMap::new(), dependents: BTreeMap::new() };
-        for (id, member) in &workspace.members {
-            for wanted in member.wanted.values() {
-                let Target::Link { path } = &wanted.target else { continue };
-                let to = join(id, path);
-                if workspace.members.contains_key(&to) {
-                    graph.dependents.entry(to.clone()).or_default().insert(id.clone());
-                    graph.dependencies.entry(id).or_default().insert(to);
-                }
-            }
-        }
-        graph
-    }
-}
-
-/// What these lead to at any distance; themselves only where a cycle leads back.
-fn reach<K: Ord + std::borrow::Borrow<str>>(
-    from: &BTreeSet<String>,
-    edges: &BTreeMap<K, BTreeSet<String>>,
-) -> BTreeSet<String> {
-    let (mut found, mut pending) = (BTreeSet::new(), from.iter().cloned().collect::<Vec<_>>());
-    while let Some(id) = pending.pop() {
-        for next in edges.get(id.as_str()).into_iter().flatten() {
-            if found.insert(next.clone()) {
-                pending.push(next.clone());
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]

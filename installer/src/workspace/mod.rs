@@ -8,10 +8,12 @@ mod discover;
 mod error;
 pub mod filter;
 mod overrides;
+mod project_graph;
 mod wanted;
 
 pub use self::error::WorkspaceError;
 pub use self::overrides::{Overrides, REMOVED};
+pub use self::project_graph::ProjectGraph;
 pub(crate) use self::wanted::join;
 pub use self::wanted::{CatalogUse, Target, WantedDependency};
 
