@@ -113,7 +113,12 @@ fn options(scenario: &Scenario, coordination: Coordination, install: usize) -> I
     settings.network.fetch_retry_mintimeout = Duration::from_millis(100);
     settings.network.fetch_retry_maxtimeout = Duration::from_secs(60);
     settings.network.fetch_timeout = FETCH_TIMEOUT;
-    let mut options = InstallOptions::new(project_dir(scenario.project_of(install)), settings);
+    let dir = project_dir(scenario.project_of(install));
+    if !scenario.members.is_empty() {
+        settings.project.packages = scenario.members.keys().cloned().collect();
+        settings.project.workspace_dir = Some(dir.clone());
+    }
+    let mut options = InstallOptions::new(dir, settings);
     options.path = match scenario.install {
         Install::Fresh => InstallPath::Fresh,
         Install::Frozen => InstallPath::Frozen,

@@ -38,20 +38,22 @@ pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
     let scenario = Arc::new(scenario);
     let published = Arc::new(publish(&scenario));
     let mut disk = Image::default();
-    let everything = &scenario.dependencies;
     let warm = match &scenario.store {
         Store::Cold => None,
-        Store::Warm => Some(everything),
-        Store::WarmFor(dependencies) => Some(dependencies),
+        Store::Warm => Some(scenario.as_ref().clone()),
+        Store::WarmFor(dependencies) => {
+            let dependencies = dependencies.clone();
+            Some(Scenario { dependencies, members: BTreeMap::new(), ..scenario.as_ref().clone() })
+        }
     };
-    if let Some(dependencies) = warm {
-        disk = install_plainly(&scenario, &published, &disk, dependencies)?.0;
+    if let Some(warm) = warm {
+        disk = install_plainly(warm, &published, &disk)?.0;
     }
     let mut lockfile = None;
     if scenario.install == Install::Frozen {
-        lockfile = install_plainly(&scenario, &published, &Image::default(), everything)?.1;
+        lockfile = install_plainly(scenario.as_ref().clone(), &published, &Image::default())?.1;
     }
-    let disk = projects_on(&disk, scenario.installs(), everything, lockfile.as_deref());
+    let disk = projects_on(&disk, &scenario, lockfile.as_deref());
     let untried = Prepared { scenario, published, image: disk, trial: Trial::default(), expected_tree: None };
     let plan = RunPlan { prepares: true, ..RunPlan::new(Arc::new(untried.clone()), Coordination::Shared) };
     let Run { trial, observation, .. } = run(plan, || Box::new(Fifo));
@@ -61,16 +63,16 @@ pub fn prepare(scenario: Scenario) -> Result<Arc<Prepared>, ScenarioError> {
 }
 
 /// A disk whose projects are as new: package.json, perhaps a lockfile, and no node_modules.
-fn projects_on(
-    image: &Image,
-    projects: usize,
-    dependencies: &BTreeMap<String, String>,
-    lockfile: Option<&[u8]>,
-) -> Image {
+fn projects_on(image: &Image, scenario: &Scenario, lockfile: Option<&[u8]>) -> Image {
     let disk = ModelDisk::new(image);
-    for dir in (0..projects).map(project_dir) {
+    for dir in (0..scenario.installs()).map(project_dir) {
         let _ = disk.remove_dir_all(&dir);
-        disk.put(&dir.join("package.json"), json!({ "dependencies": dependencies }).to_string().as_bytes());
+        let manifest = json!({ "dependencies": scenario.dependencies });
+        disk.put(&dir.join("package.json"), manifest.to_string().as_bytes());
+        for (name, dependencies) in &scenario.members {
+            let manifest = json!({ "name": name, "version": "1.0.0", "dependencies": dependencies });
+            disk.put(&dir.join(name).join("package.json"), manifest.to_string().as_bytes());
+        }
         if let Some(lockfile) = lockfile {
             disk.put(&dir.join(lockfile::FILE_NAME), lockfile);
         }
@@ -80,12 +82,11 @@ fn projects_on(
 
 /// The disk, and the lockfile on it, after an install in which nothing goes wrong.
 fn install_plainly(
-    scenario: &Scenario,
+    scenario: Scenario,
     published: &Arc<Published>,
     image: &Image,
-    dependencies: &BTreeMap<String, String>,
 ) -> Result<(Image, Option<Vec<u8>>), ScenarioError> {
-    let mut plain = scenario.clone();
+    let mut plain = scenario;
     plain.install = Install::Fresh;
     plain.commit_lag_ms = 0;
     plain.network = Default::default();
@@ -93,10 +94,11 @@ fn install_plainly(
     plain.unpolled_prefetches.clear();
     plain.beside = 0;
     plain.one_project = false;
+    let name = plain.name.clone();
     let prepared = Prepared {
+        image: projects_on(image, &plain, None),
         scenario: Arc::new(plain),
         published: published.clone(),
-        image: projects_on(image, 1, dependencies, None),
         trial: Trial::default(),
         expected_tree: None,
     };
@@ -107,5 +109,5 @@ fn install_plainly(
         return Ok((image, lockfile));
     }
     let message = format!("its packages cannot be installed: {:?}", run.observation.outcome);
-    Err(ScenarioError::Inconsistent { name: scenario.name.clone(), message })
+    Err(ScenarioError::Inconsistent { name, message })
 }

@@ -86,6 +86,9 @@ pub fn run(plan: RunPlan, strategy: impl FnOnce() -> Box<dyn Strategy> + Send) -
 }
 
 fn run_here(plan: RunPlan, strategy: Box<dyn Strategy>) -> Run {
+    // How much stack a thread has is asked once, and here: within the simulation madsim takes the question for the start of
+    // a thread and refuses, and the resolver would take a new stack for every package.
+    let _ = stacker::remaining_stack();
     let scenario = plan.prepared.scenario.clone();
     let mut config = madsim::Config::default();
     config.net.send_latency = PACKET_LATENCY..PACKET_LATENCY + Duration::from_nanos(1);

@@ -181,6 +181,16 @@ fn simpler(scenario: &Scenario, subject: Option<&str>) -> Vec<Scenario> {
             candidates.push(candidate);
         }
     };
+    for member in scenario.members.keys() {
+        changed(&|scenario| {
+            scenario.members.remove(member);
+            scenario
+                .members
+                .values_mut()
+                .chain([&mut scenario.dependencies])
+                .for_each(|asked| drop(asked.remove(member)));
+        });
+    }
     changed(&|scenario| scenario.network = Network { latency_ms: (1, 1), ..Network::default() });
     changed(&|scenario| scenario.network.tarballs.clear());
     changed(&|scenario| scenario.leaders.clear());
@@ -204,8 +214,10 @@ fn without(scenario: &Scenario, name: &VersionedName) -> Option<Scenario> {
         package.optional_dependencies.remove(&name.0.name);
         package.peer_dependencies.remove(&name.0.name);
     }
-    if candidate.dependencies.remove(&name.0.name).is_some() {
-        candidate.dependencies.extend(removed.dependencies);
+    for asked in candidate.members.values_mut().chain([&mut candidate.dependencies]) {
+        if asked.remove(&name.0.name).is_some() {
+            asked.extend(removed.dependencies.clone());
+        }
     }
     candidate.network.tarballs.remove(name);
     candidate.leaders.remove(name);

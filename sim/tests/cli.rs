@@ -41,7 +41,9 @@ fn a_failure_is_explained_and_its_file_reproduces_it() {
 
 #[test]
 fn what_holds_exits_with_0() {
-    let held = text(&sim(&["run", "prefetch-cold-race", "--runs", "20"]), 0);
+    let output = sim(&["run", "prefetch-cold-race", "--runs", "20"]);
+    let held = text(&output, 0);
+    assert!(output.stderr.is_empty(), "nobody but the simulator says anything: {held}");
     assert!(held.contains("prefetch-cold-race") && held.contains("held"), "{held}");
     let one = text(&sim(&["run", "prefetch-cold-race", "--seed", "7", "--coordination", "shared"]), 0);
     assert!(one.contains("held"), "{one}");

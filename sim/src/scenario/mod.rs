@@ -32,6 +32,10 @@ pub struct Scenario {
     pub packages: BTreeMap<VersionedName, Package>,
     /// What package.json asks for: name → range.
     pub dependencies: BTreeMap<String, String>,
+    /// The other projects of a workspace: directory in the project → what its package.json asks for, as in `dependencies`. A
+    /// project is called like its directory; `workspace:*` is the range that leads to one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, BTreeMap<String, String>>,
     /// What is in the store before.
     #[serde(default)]
     pub store: Store,
@@ -357,6 +361,10 @@ impl Scenario {
         serde_json::to_value(self).expect("a scenario is plain data")
     }
 
+    fn is_published(&self, name: &str) -> bool {
+        self.packages.keys().any(|package| package.0.name == name)
+    }
+
     fn parse(text: &str, name: String) -> Result<Self, ParseError> {
         let mut scenario: Scenario = serde_json::from_str(text).map_err(ParseError::Json)?;
         scenario.name = name;
@@ -382,6 +390,9 @@ impl Scenario {
         }
         if self.beside > 0 && self.crash.is_some_and(|crash| crash != Crash::Kill) {
             return inconsistent("an install with others beside it can only be killed".to_owned());
+        }
+        if let Some(dir) = self.members.keys().find(|dir| dir.contains(['/', '.']) || self.is_published(dir)) {
+            return inconsistent(format!("{dir} is a path or a package, and no directory of a workspace's project"));
         }
         for fault in self.leaders.values() {
             let point = fault.point();
@@ -429,6 +440,16 @@ mod tests {
         assert!(error.contains("no interleaving point x"), "{error}");
         let error = parse(&format!(r#"{{{base}, "without_oracles": {{"O99": ""}}}}"#)).unwrap_err();
         assert!(error.contains("no oracle O99"), "{error}");
+    }
+
+    #[test]
+    fn a_project_of_a_workspace_is_a_directory_and_no_package() {
+        let base = r#""description": "", "dependencies": {}, "packages": {"a@1.0.0": {}}"#;
+        for dir in ["a", "packages/b", ".."] {
+            let error = parse(&format!(r#"{{{base}, "members": {{"{dir}": {{}}}}}}"#)).unwrap_err();
+            assert!(error.contains(&format!("{dir} is a path or a package")), "{error}");
+        }
+        parse(&format!(r#"{{{base}, "members": {{"b": {{"a": "1"}}}}}}"#)).unwrap();
     }
 
     #[test]
