@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod git;
 pub mod inspect;
 pub mod install;
 pub mod lockfile;
 pub mod manifest;
 pub mod package;
 pub mod package_name;
+pub mod packlist;
 pub mod patch;
 pub mod range;
 pub mod registry;

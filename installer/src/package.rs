@@ -52,6 +52,9 @@ pub struct BundledManifest {
     /// Whether it has a preinstall, install or postinstall script, or a binding.gyp without an install script.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_build_script: bool,
+    /// The script that makes what is published, where this is the archive of a repository and was not made so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
 }
 
 impl BundledManifest {
@@ -68,6 +71,7 @@ impl BundledManifest {
             bin: commands(&name, &json, files),
             has_build_script: ["preinstall", "install", "postinstall"].into_iter().any(has_script) || runs_gyp,
             version: string("version"),
+            made_by: None,
             name,
         }
     }

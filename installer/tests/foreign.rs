@@ -115,6 +115,8 @@ fn files_and_directories_of_this_machine() {
     );
     write(dir.path(), "local/run.sh", "#!/bin/sh\necho local\n");
     write(dir.path(), "local/node_modules/junk/package.json", "{}");
+    write(dir.path(), "local/.gitignore", "*.tmp\n");
+    write(dir.path(), "local/scratch.tmp", "");
     let dependencies = json!({ "packed": "file:vendor/remote.tgz", "local": "file:./local", "host": "1.0.0" });
     project(dir.path(), &json!({ "dependencies": dependencies }));
     succeeded(&lockstep(&registry, dir.path(), &[]));
@@ -132,6 +134,7 @@ fn files_and_directories_of_this_machine() {
     assert_eq!(link.to_str().unwrap(), ".pnpm/local@file+local/node_modules/local");
     assert!(modules.join(".pnpm/local@file+local/node_modules/leaf/package.json").exists());
     assert!(!modules.join("local/node_modules/junk").exists());
+    assert!(!modules.join("local/scratch.tmp").exists(), "npm would not pack it");
     let said = std::process::Command::new("sh").arg(modules.join(".bin/run.sh")).output();
     drop(said);
     let said = std::process::Command::new("sh").arg(modules.join(".bin/local")).output().unwrap();

@@ -1,10 +1,12 @@
 //! Packages that no registry has, on their way into an install: downloaded or read once, through the same cache as all
 //! others, and pinned by the hash of what came.
 
+use super::git;
 use super::project::Project;
 use super::session::Session;
 use crate::package::PackageId;
 use crate::package::files_of_directory;
+use crate::packlist::{self, IGNORE_FILES};
 use crate::resolve::{ForeignPackage, ForeignPackages, ForeignSource, ResolveError, SharedError};
 use crate::rt;
 use crate::store::{PackageRow, StoreDir};
@@ -12,6 +14,7 @@ use crate::tarball::{Caller, Coordinator, Origin, TarballRequest, integrity};
 use async_trait::async_trait;
 use miette::Diagnostic;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,22 +34,31 @@ impl<C: Coordinator> ForeignPackages for SessionForeignPackages<'_, C> {
             source: SharedError::from(cause),
         };
         match source {
+            ForeignSource::Git { git, specifier } => {
+                let archive = git::archive_of(self.project, self.session, git, specifier).await;
+                let archive = archive.map_err(|error| failed(Arc::new(error)))?;
+                let package = self.open(alias, &ForeignSource::Url(archive.clone())).await?;
+                Ok(ForeignPackage { archive: Some(archive), ..package })
+            }
             ForeignSource::Directory(path) => {
                 let file = self.project.workspace.root.join(path).join("package.json");
                 let read =
                     rt::blocking("read manifest", move || rt::fs::read(&file).map_err(|e| DirectoryError(file, e)));
                 let bytes = read.await.map_err(|error| failed(Arc::new(error)))?;
-                Ok(ForeignPackage { manifest: parsed(&bytes), integrity: None })
+                Ok(ForeignPackage { manifest: parsed(&bytes), integrity: None, archive: None })
             }
             ForeignSource::Url(_) | ForeignSource::File(_) => {
                 let request = self.request(alias, source);
                 let pinned = request.integrity.as_ref().map(ToString::to_string);
                 let fetched = request.run_with_mem_cache(&self.session.coordination.cache, Caller::Install).await;
                 let row = fetched.map_err(|error| failed(error))?.row.clone();
+                let package = PackageId::new(&row.manifest.name, &row.manifest.version);
+                let prepared = git::check_prepared(self.session, &package, &row.manifest);
+                prepared.map_err(|error| failed(Arc::new(error)))?;
                 let integrity = row.integrity.clone().or(pinned);
                 let store = self.session.coordination.store.clone();
                 let bytes = rt::blocking("read manifest", move || read_manifest(&row, &store)).await;
-                Ok(ForeignPackage { manifest: parsed(&bytes.unwrap_or_default()), integrity })
+                Ok(ForeignPackage { manifest: parsed(&bytes.unwrap_or_default()), integrity, archive: None })
             }
         }
     }
@@ -73,7 +85,7 @@ impl<C: Coordinator> SessionForeignPackages<'_, C> {
         }
         let origin = match source {
             ForeignSource::File(path) => Origin::File(self.project.workspace.root.join(path)),
-            ForeignSource::Url(_) | ForeignSource::Directory(_) => Origin::Elsewhere,
+            _ => Origin::Elsewhere,
         };
         let downloader = self.session.downloader.clone();
         TarballRequest { downloader, package, url: reference, integrity: pinned, origin }
@@ -94,18 +106,20 @@ fn read_manifest(row: &PackageRow, store: &StoreDir) -> Option<Vec<u8>> {
     rt::fs::read(&store.file_path(row.files.get("package.json")?)).ok()
 }
 
-/// Puts the files of a directory into the store, as if they came in a tarball; blocks.
+/// Puts the files of a directory that npm would pack into the store, as if they came in a tarball; blocks.
 pub(super) fn row_of_directory(dir: &Path, store: &StoreDir) -> io::Result<PackageRow> {
+    let all: BTreeSet<String> = files_of_directory(dir)?.into_iter().collect();
+    let package_json = rt::fs::read(&dir.join("package.json"))?;
+    let is_ignore_file = |path: &&String| path.rsplit('/').next().is_some_and(|name| IGNORE_FILES.contains(&name));
+    let ignore_files = all.iter().filter(is_ignore_file);
+    let ignore_files = ignore_files.map(|path| Ok((path.clone(), rt::fs::read(&dir.join(path))?)));
+    let ignore_files = ignore_files.collect::<io::Result<_>>()?;
     let mut files = crate::store::PackageFiles::new();
-    let mut package_json = Vec::new();
-    for path in files_of_directory(dir)? {
+    for path in packlist::packed(&all, &parsed(&package_json), &ignore_files) {
         let bytes = rt::fs::read(&dir.join(&path))?;
         // What a shell could run.
         let executable = bytes.starts_with(b"#!");
-        files.insert(path.clone(), store.write_cas_file(&bytes, executable)?);
-        if path == "package.json" {
-            package_json = bytes;
-        }
+        files.insert(path, store.write_cas_file(&bytes, executable)?);
     }
     let manifest = crate::package::BundledManifest::parse(&package_json, &files);
     Ok(PackageRow { manifest, files, integrity: None })

@@ -8,6 +8,7 @@ mod build;
 mod edit;
 mod engines;
 mod foreign;
+mod git;
 mod no_lockfile;
 mod options;
 mod project;
@@ -19,6 +20,7 @@ mod summary;
 
 pub use edit::{Add, Edit, EditError, PackageSpec, RangePrefix, Update};
 pub use engines::EngineError;
+pub use git::GitError;
 pub use options::{CoordinationMode, InstallOptions, InstallPath};
 pub use project::ProjectError;
 pub use summary::{Change, Changes, DirectChange, Residue, Summary};
@@ -190,6 +192,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Engine(#[from] EngineError),
+    /// A git dependency cannot be had.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Git(#[from] GitError),
     /// A package has a name that leads out of node_modules.
     #[error(transparent)]
     #[diagnostic(transparent)]

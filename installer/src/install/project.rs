@@ -69,6 +69,18 @@ pub enum ProjectError {
         /// The snapshot.
         dep_path: String,
     },
+    /// The lockfile has a package from where this program does not get any.
+    #[error("pnpm-lock.yaml has {dep_path}, which is a git repository to clone, or a directory in one")]
+    #[diagnostic(
+        code(lockstep::lockfile::unsupported),
+        help(
+            "supported are repositories of GitHub, GitLab and Bitbucket, from their top; replace the dependency in package.json"
+        )
+    )]
+    UnsupportedResolution {
+        /// The snapshot.
+        dep_path: String,
+    },
     /// An integrity cannot be read.
     #[error("the integrity of {package} cannot be read")]
     #[diagnostic(

@@ -5,7 +5,7 @@ use super::foreign::{SessionForeignPackages, row_of_directory};
 use super::project::{Project, linked_manifests};
 use super::session::Session;
 use super::summary::{Changes, DirectChange};
-use super::{Edit, InstallError, ProjectError, Summary, engines, repeat};
+use super::{Edit, InstallError, ProjectError, Summary, engines, git, repeat};
 use crate::lockfile::{self, DepPath, IncludeKinds, LockedPackage, Lockfile};
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Stage};
@@ -110,6 +110,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
         reporter: session.reporter.clone(),
     };
     let mut installed = stage.run().await?;
+    git::check_all_prepared(session, &installed)?;
     for dep_path in copied {
         let row = copy_directory(project, session, lockfile, &dep_path).await?;
         installed.insert(dep_path, row);
@@ -160,6 +161,9 @@ fn snapshots_to_install<C: Coordinator>(
         let (Some(locked), Some((name, version))) = (locked, lockfile::name_and_version(dep_path)) else {
             return Err(ProjectError::incomplete_lockfile(dep_path).into());
         };
+        if locked.resolution.kind.is_some() || locked.resolution.path.is_some() {
+            return Err(ProjectError::UnsupportedResolution { dep_path: dep_path.clone() }.into());
+        }
         let package = PackageId::new(name, locked.version.as_deref().unwrap_or(version));
         let url = locked.resolution.url(session.downloader.registry().registry_for(name).as_str(), &package);
         let origin = match url.strip_prefix("file:") {

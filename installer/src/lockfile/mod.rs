@@ -137,6 +137,8 @@ pub struct LockedPackage {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TarballResolution {
+    /// Whether it is a git repository's archive, made by its host.
+    pub git_hosted: bool,
     /// Subresource integrity of the tarball, `sha512-…`.
     pub integrity: Option<String>,
     /// The tarball's URL, where it is not the registry's canonical one; `file:` and a path relative to the lockfile for one
@@ -144,9 +146,11 @@ pub struct TarballResolution {
     pub tarball: Option<String>,
     /// The directory that the package is a copy of, relative to the lockfile.
     pub directory: Option<String>,
-    /// `directory` where that is set.
+    /// `directory` where that is set; `git` for a repository that has to be cloned.
     #[serde(rename = "type")]
     pub kind: Option<String>,
+    /// The directory of a repository that is the package, where that is not its top.
+    pub path: Option<String>,
 }
 
 /// What a package says of one of its peers.

@@ -95,15 +95,22 @@ impl Emitter {
     }
 
     fn package(&mut self, package: &LockedPackage) {
-        let TarballResolution { integrity, tarball, directory, kind } = &package.resolution;
-        let resolution = [("directory", directory), ("type", kind), ("integrity", integrity), ("tarball", tarball)];
-        let resolution = resolution.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-        self.flow_map("resolution", resolution);
+        let TarballResolution { git_hosted, integrity, tarball, directory, kind, path } = &package.resolution;
+        let text = |text: &Option<String>| text.as_deref().map(in_flow);
+        let resolution = [
+            ("directory", text(directory)),
+            ("type", text(kind)),
+            ("gitHosted", git_hosted.then(|| "true".to_owned())),
+            ("integrity", text(integrity)),
+            ("path", text(path)),
+            ("tarball", text(tarball)),
+        ];
+        self.flow_map("resolution", resolution.into_iter().filter_map(|(name, value)| Some((name, value?))));
         if let Some(version) = &package.version {
             self.entry(4, "version", version);
         }
         if !package.engines.is_empty() {
-            self.flow_map("engines", package.engines.iter().map(|(name, range)| (name.as_str(), range.as_str())));
+            self.flow_map("engines", package.engines.iter().map(|(name, range)| (name.as_str(), in_flow(range))));
         }
         self.flow_list("cpu", &package.cpu);
         self.flow_list("os", &package.os);
@@ -175,10 +182,9 @@ impl Emitter {
         }
     }
 
-    fn flow_map<'a>(&mut self, name: &str, entries: impl Iterator<Item = (&'a str, &'a str)>) {
-        let entries: Vec<_> = entries
-            .map(|(key, value)| format!("{}: {}", scalar(key, Place::Flow), scalar(value, Place::Flow)))
-            .collect();
+    /// `name: {key: value}`, the values as they are written.
+    fn flow_map<'a>(&mut self, name: &str, entries: impl Iterator<Item = (&'a str, String)>) {
+        let entries: Vec<_> = entries.map(|(key, value)| format!("{}: {value}", in_flow(key))).collect();
         let _ = writeln!(self.text, "    {name}: {{{}}}", entries.join(", "));
     }
 
@@ -193,6 +199,10 @@ impl Emitter {
     fn pad(&mut self, indent: usize) {
         self.text.extend(std::iter::repeat_n(' ', indent));
     }
+}
+
+fn in_flow(text: &str) -> String {
+    scalar(text, Place::Flow)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub enum ResolveError {
     #[diagnostic(
         code(lockstep::resolve::unsupported),
         help(
-            "supported are packages of a registry or of the workspace, http(s) URLs of tarballs, and file: paths; an override can replace it"
+            "supported are packages of a registry or of the workspace, git repositories of GitHub, GitLab and Bitbucket from their top, http(s) URLs of tarballs, and file: paths; what a dependency asks for has to be of a registry; an override can replace it"
         )
     )]
     Unsupported {

@@ -9,6 +9,7 @@ use super::error::{TarballError, TarballErrorCause};
 use super::integrity::IntegrityError;
 use super::{extract, integrity};
 use crate::config::TarballLimits;
+use crate::git;
 use crate::package::PackageId;
 use crate::registry::{Demand, FetchErrorKind, Permit, RegistryClient, TarballFetch};
 use crate::rt::{self, Event, Point};
@@ -270,15 +271,16 @@ impl TarballRequest {
     async fn verify_and_extract(&self, bytes: Bytes) -> Result<PackageRow, TarballErrorCause> {
         let (expected, store, limits) = (self.integrity.clone(), self.downloader.store.clone(), self.downloader.limits);
         let expected_is_known = expected.is_some();
-        let extract = move || {
+        let extract = if git::is_archive(&self.url) { extract::extract_archive } else { extract::extract };
+        let verify_and_extract = move || {
             if let Some(expected) = expected {
                 integrity::verify(&bytes, &expected).map_err(TarballErrorCause::Integrity)?;
             }
             let computed = (!expected_is_known).then(|| integrity::of(&bytes).to_string());
-            let row = extract::extract(&bytes, &store, limits).map_err(TarballErrorCause::Extract)?;
+            let row = extract(&bytes, &store, limits).map_err(TarballErrorCause::Extract)?;
             Ok(PackageRow { integrity: computed, ..row })
         };
-        rt::blocking("extract", extract).await
+        rt::blocking("extract", verify_and_extract).await
     }
 
     async fn find(&self) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {

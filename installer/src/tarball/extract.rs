@@ -4,9 +4,12 @@
 //! the whole tarball is, and what was stored of it before is only bytes under their own hash, which no index row names.
 
 use crate::config::TarballLimits;
+use crate::git;
 use crate::package::BundledManifest;
+use crate::packlist;
 use crate::store::{PackageFiles, PackageRow, StoreDir};
 use flate2::read::MultiGzDecoder;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use tar::EntryType;
@@ -95,17 +98,59 @@ pub enum ExtractError {
 /// # Errors
 /// [`ExtractError`]; no row results then, so nothing of it is trusted later.
 pub fn extract(tarball: &[u8], store: &StoreDir, limits: TarballLimits) -> Result<PackageRow, ExtractError> {
-    if tarball.starts_with(&GZIP_MAGIC) {
-        extract_tar(MultiGzDecoder::new(tarball), store, limits)
-    } else {
-        extract_tar(tarball, store, limits)
+    Ok(unpack(tarball, store, limits, false)?.row())
+}
+
+/// As [`extract`], for the archive of a repository: of its files, those that npm would pack. Links are left out, as npm
+/// leaves them out.
+///
+/// # Errors
+/// As [`extract`].
+pub fn extract_archive(tarball: &[u8], store: &StoreDir, limits: TarballLimits) -> Result<PackageRow, ExtractError> {
+    let mut unpacked = unpack(tarball, store, limits, true)?;
+    let text = unpacked.package_json.as_deref().unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+    let packed = packlist::packed(&unpacked.files.keys().cloned().collect(), &manifest, &unpacked.ignore_files);
+    let made = git::script_that_makes_it(&manifest, |path| packed.contains(path));
+    unpacked.files.retain(|path, _| packed.contains(path));
+    let mut row = unpacked.row();
+    row.manifest.made_by = made.map(str::to_owned);
+    Ok(row)
+}
+
+/// What was in a tarball, once its files are in the store.
+#[derive(Default)]
+struct Unpacked {
+    files: PackageFiles,
+    package_json: Option<Vec<u8>>,
+    /// Path → text.
+    ignore_files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Unpacked {
+    fn row(self) -> PackageRow {
+        let Unpacked { files, package_json, .. } = self;
+        let manifest = package_json.map_or_else(BundledManifest::default, |text| BundledManifest::parse(&text, &files));
+        PackageRow { manifest, files, integrity: None }
     }
 }
 
-fn extract_tar(reader: impl Read, store: &StoreDir, limits: TarballLimits) -> Result<PackageRow, ExtractError> {
+fn unpack(tarball: &[u8], store: &StoreDir, limits: TarballLimits, is_archive: bool) -> Result<Unpacked, ExtractError> {
+    if tarball.starts_with(&GZIP_MAGIC) {
+        unpack_tar(MultiGzDecoder::new(tarball), store, limits, is_archive)
+    } else {
+        unpack_tar(tarball, store, limits, is_archive)
+    }
+}
+
+fn unpack_tar(
+    reader: impl Read,
+    store: &StoreDir,
+    limits: TarballLimits,
+    is_archive: bool,
+) -> Result<Unpacked, ExtractError> {
     let mut archive = tar::Archive::new(reader.take(limits.stream_bytes_max()));
-    let mut files = PackageFiles::new();
-    let mut package_json = None;
+    let mut contents = Unpacked::default();
     let mut bytes = Vec::new();
     let mut unpacked: u64 = 0;
     for (number, entry) in archive.entries().map_err(ExtractError::Damaged)?.enumerate() {
@@ -114,6 +159,7 @@ fn extract_tar(reader: impl Read, store: &StoreDir, limits: TarballLimits) -> Re
         match entry.header().entry_type() {
             EntryType::Regular | EntryType::Continuous => {}
             EntryType::Directory | EntryType::XGlobalHeader => continue,
+            EntryType::Symlink if is_archive => continue,
             _ => return Err(ExtractError::NotAFile { path: raw_path }),
         }
         let Some(path) = path_in_package(&raw_path)? else { continue };
@@ -128,15 +174,17 @@ fn extract_tar(reader: impl Read, store: &StoreDir, limits: TarballLimits) -> Re
         let refused = |source| ExtractError::Store { path: store.root().to_owned(), source };
         let file = store.write_cas_file(&bytes, executable).map_err(refused)?;
         if path == "package.json" {
-            package_json = Some(bytes.clone());
+            contents.package_json = Some(bytes.clone());
         }
-        files.insert(path, file);
+        if is_archive && path.rsplit('/').next().is_some_and(|name| packlist::IGNORE_FILES.contains(&name)) {
+            contents.ignore_files.insert(path.clone(), bytes.clone());
+        }
+        contents.files.insert(path, file);
     }
-    if let Some(path) = file_and_directory(&files) {
+    if let Some(path) = file_and_directory(&contents.files) {
         return Err(ExtractError::TwoKinds { path: path.to_owned() });
     }
-    let manifest = package_json.map_or_else(BundledManifest::default, |text| BundledManifest::parse(&text, &files));
-    Ok(PackageRow { manifest, files, integrity: None })
+    Ok(contents)
 }
 
 /// A path that is a file, and a directory of another one.

@@ -73,16 +73,20 @@ pub(super) fn normal(path: &Path) -> PathBuf {
     normal
 }
 
+/// What no directory can have in its name everywhere.
+const SEPARATORS: [char; 10] = ['\\', '/', ':', '*', '?', '"', '<', '>', '|', '#'];
+
 /// A dep path as a directory name, by pnpm's rule: separators become `+` and `_`, and a name that is too long, or that a
-/// case-insensitive disk could take for another, ends in a hash. So does one that is made of a URL, in which different
-/// separators become the same.
+/// case-insensitive disk could take for another, ends in a hash. So does one with a path in which other characters become
+/// what a slash becomes.
 pub fn dep_path_to_filename(dep_path: &str) -> String {
-    let mut filename = dep_path.replace(['\\', '/', ':', '*', '?', '"', '<', '>', '|', '#'], "+");
+    let mut filename = dep_path.replace(SEPARATORS, "+");
     if filename.contains('(') {
         let open = filename.strip_suffix(')').unwrap_or(&filename);
         filename = open.replace(")(", "_").replace(['(', ')'], "_");
     }
-    if dep_path.contains("://") {
+    let path = dep_path.split_once("://").or_else(|| dep_path.split_once("@file:")).map_or("", |(_, path)| path);
+    if path.contains(|c| c == '+' || (c != '/' && SEPARATORS.contains(&c))) {
         return hashed(&filename, dep_path);
     }
     let ambiguous = filename.chars().any(char::is_uppercase) && !filename.starts_with("file+");
@@ -115,7 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn a_url_ends_in_a_hash() {
+    fn a_path_that_could_be_another_s_ends_in_a_hash() {
+        let archive = "a@https://codeload.github.com/o/r/tar.gz/c9016572aa31366a00da97dc5e5e0da0bcda9d06";
+        let expected = "a@https+++codeload.github.com+o+r+tar.gz+c9016572aa31366a00da97dc5e5e0da0bcda9d06";
+        assert_eq!(dep_path_to_filename(archive), expected);
+        assert_eq!(dep_path_to_filename("loc@file:lo+c"), "loc@file+lo+c_342d2f2efb4a581155f286a2ce9441a2");
+        assert_eq!(dep_path_to_filename("loc@file:lo#c"), "loc@file+lo+c_a0dd72c6071ae4ec6822b0358409631f");
         let name = dep_path_to_filename("tarred@http://127.0.0.1:8765/tarred.tgz(react@18.2.0)");
         assert_eq!(name, "tarred@http+++127.0.0.1+8765+tarred.tgz_react@18.2.0_a20a899c1c7f9c177c2c17382176e968");
         assert_eq!(dep_path_to_filename("loc@file:loc(react@18.2.0)"), "loc@file+loc_react@18.2.0");
