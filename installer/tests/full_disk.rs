@@ -7,10 +7,11 @@
 mod support;
 mod tree;
 
+use installer::store::StoreDir;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded};
+use support::{LocalRegistry, Package, failed, in_store, lockstep, project, says, succeeded};
 use tempfile::TempDir;
 use tree::assert_same_tree;
 
@@ -82,12 +83,15 @@ fn a_full_store_is_named_and_the_next_run_works() {
             let text = failed(&lockstep(&registry, dir.path(), &arguments));
             says(&text, &["No space left on device", "--store-dir", "free some space"]);
             assert!(text.replace(['\n', '│', ' '], "").contains(store.to_str().unwrap()), "{text}");
-            assert!(std::fs::read_dir(store.join("v1/tmp")).unwrap().next().is_none(), "a temporary file takes room");
+            assert!(
+                std::fs::read_dir(StoreDir::new(&store).tmp_dir()).unwrap().next().is_none(),
+                "a temporary file takes room"
+            );
         }
         disk.enlarge();
         succeeded(&lockstep(&registry, dir.path(), &arguments));
         assert_same_tree(&dir.path().join("node_modules"), &expected.path().join("node_modules"));
-        assert_same_tree(&store.join("v1/files"), &expected.path().join("store/v1/files"));
+        assert_same_tree(&StoreDir::new(&store).files_dir(), &in_store(expected.path(), "files"));
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use support::{LocalRegistry, Package, command, lockstep, project, succeeded};
+use support::{LocalRegistry, Package, command, in_store, lockstep, project, succeeded};
 use tempfile::TempDir;
 use tree::{assert_same_tree, tree};
 
@@ -84,12 +84,12 @@ fn next_run_is_whole(registry: &LocalRegistry, dir: &Path, expected: &TempDir) {
     assert_same_tree(&dir.join("node_modules"), &expected.path().join("node_modules"));
     let names = |dir: &Path| tree(dir).into_keys().filter(|path| !path.contains('/')).collect::<Vec<_>>();
     assert_eq!(names(dir), ["node_modules", "package.json", "pnpm-lock.yaml", "store"]);
-    assert_same_tree(&dir.join("store/v1/files"), &expected.path().join("store/v1/files"));
+    assert_same_tree(&in_store(dir, "files"), &in_store(expected.path(), "files"));
 }
 
 fn temporary_files(dir: &Path) -> Vec<String> {
     let in_modules = tree(&dir.join("node_modules")).into_keys().filter(|path| path.contains(".lockstep-tmp-"));
-    in_modules.chain(tree(&dir.join("store/v1/tmp")).into_keys()).collect()
+    in_modules.chain(tree(&in_store(dir, "tmp")).into_keys()).collect()
 }
 
 /// Stops an install that waits for the last package's tarball.
@@ -156,7 +156,7 @@ fn sigkill_at_any_moment_leaves_what_the_next_run_can_use() {
         ("the first request", |registry, _| registry.requests() > 0),
         ("the first tarball", |registry, _| !registry.tarball_requests().is_empty()),
         ("half of the tarballs", |registry, _| registry.tarball_requests().len() >= NAMES.len() / 2),
-        ("the index", |_, dir| dir.join("store/v1/index.db").exists()),
+        ("the index", |_, dir| in_store(dir, "index.db").exists()),
         ("the lockfile", |_, dir| dir.join("pnpm-lock.yaml").exists()),
         ("the first directory", |_, dir| dir.join("node_modules/.pnpm").exists()),
         ("the last directory", |_, dir| dir.join("node_modules/.pnpm/p11@1.0.0").exists()),
@@ -181,7 +181,7 @@ fn what_a_killed_install_left_in_the_store_goes_after_a_day() {
     let registry = LocalRegistry::start();
     registry.publish(&packages());
     let dir = undisturbed(&registry);
-    let (old, young) = (dir.path().join("store/v1/tmp/old"), dir.path().join("store/v1/tmp/young"));
+    let (old, young) = (in_store(dir.path(), "tmp/old"), in_store(dir.path(), "tmp/young"));
     for path in [&old, &young] {
         let day = Duration::from_secs(25 * 60 * 60);
         let file = std::fs::File::create(path).unwrap();

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Instant;
-use support::{LocalRegistry, Package, command, failed, lockstep, project, says, succeeded};
+use support::{LocalRegistry, Package, command, failed, in_store, lockstep, project, says, succeeded};
 use tree::assert_same_tree;
 
 /// Somebody who is not root, to whom no file belongs.
@@ -91,8 +91,8 @@ fn a_store_that_may_only_be_read_is_enough_when_it_has_everything() {
         std::fs::copy(first.join("pnpm-lock.yaml"), dir.join("pnpm-lock.yaml")).unwrap();
     }
     // A store that came from elsewhere has no log beside its index: SQLite takes it away with the last writer.
-    drop(rusqlite::Connection::open(first.join("store/v1/index.db")).unwrap().execute_batch("PRAGMA user_version"));
-    assert!(!first.join("store/v1/index.db-wal").exists());
+    drop(rusqlite::Connection::open(in_store(&first, "index.db")).unwrap().execute_batch("PRAGMA user_version"));
+    assert!(!in_store(&first, "index.db-wal").exists());
     chmod("a+rX", root.path());
     chmod("a-w", &first.join("store"));
     let before = tree::tree(&first.join("store"));
@@ -238,5 +238,5 @@ fn an_install_that_ends_at_a_file_size_limit_leaves_what_the_next_run_can_use() 
     succeeded(&lockstep(&registry, dir.path(), &[]));
     succeeded(&lockstep(&registry, whole.path(), &[]));
     assert_same_tree(&dir.path().join("node_modules"), &whole.path().join("node_modules"));
-    assert_same_tree(&dir.path().join("store/v1/files"), &whole.path().join("store/v1/files"));
+    assert_same_tree(&in_store(dir.path(), "files"), &in_store(whole.path(), "files"));
 }

@@ -2,11 +2,12 @@
 
 mod support;
 
+use installer::store::StoreDir;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, SystemTime};
-use support::{LocalRegistry, Package, lockstep, named_command, project, succeeded};
+use support::{LocalRegistry, Package, in_store, lockstep, named_command, project, succeeded};
 use tempfile::TempDir;
 
 fn installed() -> (LocalRegistry, TempDir) {
@@ -144,7 +145,7 @@ fn where_nothing_is_installed_it_says_so() {
 
 /// A file of the store with these words in it.
 fn stored(dir: &Path, words: &str) -> PathBuf {
-    let shards = std::fs::read_dir(dir.join("store/v1/files")).unwrap();
+    let shards = std::fs::read_dir(in_store(dir, "files")).unwrap();
     let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
     let mut paths = files.map(|file| file.unwrap().path());
     paths.find(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(words))).unwrap()
@@ -173,7 +174,7 @@ fn found_and_repaired(registry: &LocalRegistry, dir: &Path, words: &str) {
 fn a_sound_store_is_left_alone() {
     let (registry, dir) = installed();
     let path = said(&look(&registry, dir.path(), &["store", "path"]), 0);
-    assert_eq!(path, format!("{}\n", dir.path().join("store/v1").display()));
+    assert_eq!(path, format!("{}\n", StoreDir::new(&dir.path().join("store")).root().display()));
     for arguments in [["store", "status"].as_slice(), &["store", "verify", "--check"], &["store", "verify"]] {
         let text = said(&look(&registry, dir.path(), arguments), 0);
         assert!(text.contains("5 packages") && text.contains("Everything is as it was written"), "{text}");
@@ -215,7 +216,7 @@ fn a_row_without_files_is_found_and_repaired() {
 #[test]
 fn a_row_that_cannot_be_read_is_found_and_repaired() {
     let (registry, dir) = installed();
-    let index = rusqlite::Connection::open(dir.path().join("store/v1/index.db")).unwrap();
+    let index = rusqlite::Connection::open(in_store(dir.path(), "index.db")).unwrap();
     let sql = "UPDATE packages SET data = 'x' WHERE key = (SELECT key FROM packages WHERE data LIKE '%\"2.0.0\"%')";
     assert_eq!(index.execute(sql, []).unwrap(), 1);
     drop(index);
@@ -225,7 +226,7 @@ fn a_row_that_cannot_be_read_is_found_and_repaired() {
 #[test]
 fn a_file_without_a_row_goes_once_it_is_old() {
     let (registry, dir) = installed();
-    let path = dir.path().join("store/v1/files/00").join("a".repeat(126));
+    let path = in_store(dir.path(), "files/00").join("a".repeat(62));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let file = std::fs::File::create(&path).unwrap();
     said(&look(&registry, dir.path(), &["store", "verify", "--check"]), 0);
@@ -238,7 +239,7 @@ fn a_file_without_a_row_goes_once_it_is_old() {
 #[test]
 fn a_damaged_packument_is_found_and_repaired() {
     let (registry, dir) = installed();
-    let shard = std::fs::read_dir(dir.path().join("store/v1/packuments")).unwrap().next().unwrap().unwrap().path();
+    let shard = std::fs::read_dir(in_store(dir.path(), "packuments")).unwrap().next().unwrap().unwrap().path();
     let path = std::fs::read_dir(shard).unwrap().next().unwrap().unwrap().path();
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &text[..text.len() - 1]).unwrap();
@@ -250,9 +251,9 @@ fn a_damaged_packument_is_found_and_repaired() {
 fn a_damaged_index_is_found_and_repaired() {
     let (registry, dir) = installed();
     for name in ["index.db-wal", "index.db-shm"] {
-        let _ = std::fs::remove_file(dir.path().join("store/v1").join(name));
+        let _ = std::fs::remove_file(in_store(dir.path(), name));
     }
-    std::fs::write(dir.path().join("store/v1/index.db"), "no database").unwrap();
+    std::fs::write(in_store(dir.path(), "index.db"), "no database").unwrap();
     found_and_repaired(&registry, dir.path(), "the index is damaged");
 }
 

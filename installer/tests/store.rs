@@ -8,7 +8,7 @@ use installer::store::RowKey;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use support::{LocalRegistry, Package, command, failed, lockstep, project, says, succeeded};
+use support::{LocalRegistry, Package, command, failed, in_store, lockstep, project, says, succeeded};
 use tempfile::TempDir;
 use tree::assert_same_tree;
 
@@ -50,7 +50,7 @@ fn modules(dir: &TempDir) -> PathBuf {
 
 /// All files in a store, in a fixed order.
 fn stored_files(dir: &TempDir) -> Vec<PathBuf> {
-    let root = dir.path().join("store/v1/files");
+    let root = in_store(dir.path(), "files");
     let files = tree::tree(&root).into_iter().filter(|(_, what)| what != "a directory");
     files.map(|(path, _)| root.join(path)).collect()
 }
@@ -58,7 +58,7 @@ fn stored_files(dir: &TempDir) -> Vec<PathBuf> {
 /// Writes something else over a store's index. The log beside it goes too: a reader that closed last has left it, and
 /// `SQLite` would read every row from there, whatever the database says.
 fn replace_index(store: &TempDir, text: &str) -> PathBuf {
-    let index = store.path().join("store/v1/index.db");
+    let index = in_store(store.path(), "index.db");
     for beside in ["index.db-wal", "index.db-shm"] {
         let _ = std::fs::remove_file(index.with_file_name(beside));
     }
@@ -147,7 +147,7 @@ fn a_damaged_index_is_an_error_that_says_what_to_delete() {
         let dir = application(&["a", "b"]);
         let text = failed(&with_store(&registry, &dir, &store, arguments));
         says(&text, &["lockstep::store::index", "not a database", "delete"]);
-        assert!(text.replace(['\n', '│', ' '], "").contains("store/v1/index.db"), "{text}");
+        assert!(text.replace(['\n', '│', ' '], "").contains("/index.db"), "{text}");
     }
     std::fs::remove_file(&index).unwrap();
     let dir = application(&["a", "b"]);

@@ -4,9 +4,8 @@ use crate::disk::ModelDisk;
 use crate::registry::Published;
 use crate::run::STORE_DIR;
 use crate::scenario::VersionedName;
-use installer::store::{PackageRow, StoreDir, StoredFile};
+use installer::store::{PackageRow, StoreDir, StoredFile, digest};
 use rusqlite::Connection;
-use sha2::{Digest as _, Sha512};
 use std::path::Path;
 
 /// A committed row.
@@ -46,7 +45,7 @@ fn problem(disk: &ModelDisk, store: &StoreDir, published: &Published, file: &Sto
         // As good as hashing them, and quicker.
         Ok(bytes) if published.contents.get(&file.digest).is_some_and(|published| published == &*bytes) => None,
         Err(_) => Some(format!("{} is not there", path.display())),
-        Ok(bytes) if hex::encode(Sha512::digest(&*bytes)) != file.digest => {
+        Ok(bytes) if digest(&bytes) != file.digest => {
             Some(format!("{} has {} bytes, and not those that its name says", path.display(), bytes.len()))
         }
         Ok(_) => None,

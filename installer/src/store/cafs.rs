@@ -1,10 +1,9 @@
-//! The files of the store: named by the SHA-512 of their bytes, written once, never changed.
+//! The files of the store: named by the BLAKE3 hash of their bytes, written once, never changed.
 //!
 //! Layout: `files/ab/cdef…` with the suffix `-exec` for executables, so that a hard link carries the right mode.
 
 use crate::rt;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha512};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ pub type PackageFiles = BTreeMap<String, StoredFile>;
 /// One file's bytes in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {
-    /// SHA-512 of the bytes, as 128 hexadecimal digits.
+    /// BLAKE3 hash of the bytes, as 64 hexadecimal digits.
     #[serde(rename = "h")]
     pub digest: String,
     /// Whether any execute bit is set.
@@ -30,6 +29,12 @@ pub struct StoredFile {
     pub size: u64,
 }
 
+/// What a file with these bytes is named by. Only this program reads it; what a registry promises is checked before, over the
+/// whole tarball, with the algorithm that the registry chose.
+pub fn digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 /// A store's directory. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreDir {
@@ -38,7 +43,7 @@ pub struct StoreDir {
 
 impl StoreDir {
     /// The layout's version: a store of another layout lives beside it and is never touched.
-    pub const VERSION: &str = "v1";
+    pub const VERSION: &str = "v2";
 
     /// The store below `dir`, which need not exist yet.
     pub fn new(dir: &Path) -> Self {
@@ -123,7 +128,7 @@ impl StoreDir {
     /// # Errors
     /// When the disk refuses; nothing is left under the final name then.
     pub fn write_cas_file(&self, bytes: &[u8], executable: bool) -> io::Result<StoredFile> {
-        let file = StoredFile { digest: hex::encode(Sha512::digest(bytes)), executable, size: bytes.len() as u64 };
+        let file = StoredFile { digest: digest(bytes), executable, size: bytes.len() as u64 };
         let path = self.file_path(&file);
         if self.has(&file) {
             return Ok(file);

@@ -1,4 +1,4 @@
-//! The content-addressed store: files by their SHA-512, and an index that says which tarball consists of which files.
+//! The content-addressed store: files by the BLAKE3 hash of their bytes, and an index that says which tarball consists of which files.
 //!
 //! A file is written once, under a temporary name, and renamed into place; whoever writes the same bytes again finds them
 //! there. A tarball's row is queued only after all its files are in place, so a committed row means complete files.
@@ -11,7 +11,7 @@ mod prefetch_cas_paths;
 mod prune;
 pub mod verify;
 
-pub use cafs::{PackageFiles, StoreDir, StoredFile};
+pub use cafs::{PackageFiles, StoreDir, StoredFile, digest};
 pub use download_locks::{DownloadLock, DownloadLocks};
 pub use index::{IndexError, PackageRow, RowKey, StoreIndex};
 pub use index_writer::{BUSY_PAUSES, QueuedRow, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};

@@ -7,7 +7,6 @@
 use super::index::WritableIndex;
 use super::{IndexError, RowKey, StoreDir, StoreIndex, StoredFile};
 use crate::rt;
-use sha2::{Digest, Sha512};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
@@ -206,7 +205,7 @@ impl State {
         match rt::fs::read(path) {
             Err(_) => State::Missing,
             Ok(bytes) if bytes.len() as u64 != file.size => State::WrongSize(bytes.len() as u64),
-            Ok(bytes) if hex::encode(Sha512::digest(&bytes)) != file.digest => State::Altered,
+            Ok(bytes) if super::digest(&bytes) != file.digest => State::Altered,
             Ok(_) => State::Whole,
         }
     }

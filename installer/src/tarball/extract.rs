@@ -3,14 +3,16 @@
 //! A tarball comes from a stranger. Entries that would land outside their package, and links of any kind, are refused:
 //! the whole tarball is, and what was stored of it before is only bytes under their own hash, which no index row names.
 
+use super::gunzip::{self, GZIP_MAGIC};
 use crate::config::TarballLimits;
 use crate::git;
 use crate::package::BundledManifest;
 use crate::packlist;
 use crate::store::{PackageFiles, PackageRow, StoreDir};
 use flate2::read::MultiGzDecoder;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
 use tar::EntryType;
 
@@ -19,9 +21,6 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// The longest path in a tarball, in bytes: what is left of Linux's 4,096 once the project is taken off.
 const PATH_BYTES_MAX: usize = 3072;
-
-/// The magic number that gzip begins with; a tarball without it is taken as plain tar, as npm does.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// A tarball that cannot be unpacked, or a store that cannot take it.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -136,24 +135,33 @@ impl Unpacked {
 }
 
 fn unpack(tarball: &[u8], store: &StoreDir, limits: TarballLimits, is_archive: bool) -> Result<Unpacked, ExtractError> {
-    if tarball.starts_with(&GZIP_MAGIC) {
-        unpack_tar(MultiGzDecoder::new(tarball), store, limits, is_archive)
-    } else {
-        unpack_tar(tarball, store, limits, is_archive)
+    let whole = match tarball.starts_with(&GZIP_MAGIC) {
+        true => gunzip::whole(tarball).map(Cow::Owned),
+        false => Some(Cow::Borrowed(tarball)),
+    };
+    if let Some(tar) = whole {
+        let mut archive = tar::Archive::new(Cursor::new(&*tar));
+        let entries = archive.entries_with_seek().map_err(ExtractError::Damaged)?;
+        return unpack_entries(entries, Some(&tar), store, limits, is_archive);
     }
+    let stream = MultiGzDecoder::new(tarball).take(limits.stream_bytes_max());
+    let mut archive = tar::Archive::new(stream);
+    let entries = archive.entries().map_err(ExtractError::Damaged)?;
+    unpack_entries(entries, None, store, limits, is_archive)
 }
 
-fn unpack_tar(
-    reader: impl Read,
+/// `tar` is all of it, where that is in memory.
+fn unpack_entries<R: Read>(
+    entries: tar::Entries<'_, R>,
+    tar: Option<&[u8]>,
     store: &StoreDir,
     limits: TarballLimits,
     is_archive: bool,
 ) -> Result<Unpacked, ExtractError> {
-    let mut archive = tar::Archive::new(reader.take(limits.stream_bytes_max()));
     let mut contents = Unpacked::default();
-    let mut bytes = Vec::new();
+    let mut buffer = Vec::new();
     let mut unpacked: u64 = 0;
-    for (number, entry) in archive.entries().map_err(ExtractError::Damaged)?.enumerate() {
+    for (number, entry) in entries.enumerate() {
         let mut entry = entry.map_err(ExtractError::Damaged)?;
         let raw_path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         match entry.header().entry_type() {
@@ -168,16 +176,15 @@ fn unpack_tar(
         if number >= limits.files_max || unpacked > limits.unpacked_bytes_max {
             return Err(ExtractError::TooLarge(limits));
         }
-        bytes.clear();
-        entry.read_to_end(&mut bytes).map_err(ExtractError::Damaged)?;
+        let bytes = bytes_of(&mut entry, tar, &mut buffer).map_err(ExtractError::Damaged)?;
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
         let refused = |source| ExtractError::Store { path: store.root().to_owned(), source };
-        let file = store.write_cas_file(&bytes, executable).map_err(refused)?;
+        let file = store.write_cas_file(bytes, executable).map_err(refused)?;
         if path == "package.json" {
-            contents.package_json = Some(bytes.clone());
+            contents.package_json = Some(bytes.to_vec());
         }
         if is_archive && path.rsplit('/').next().is_some_and(|name| packlist::IGNORE_FILES.contains(&name)) {
-            contents.ignore_files.insert(path.clone(), bytes.clone());
+            contents.ignore_files.insert(path.clone(), bytes.to_vec());
         }
         contents.files.insert(path, file);
     }
@@ -185,6 +192,23 @@ fn unpack_tar(
         return Err(ExtractError::TwoKinds { path: path.to_owned() });
     }
     Ok(contents)
+}
+
+/// The bytes of a file: where they are, or read into the buffer.
+fn bytes_of<'a, R: Read>(
+    entry: &mut tar::Entry<'_, R>,
+    tar: Option<&'a [u8]>,
+    buffer: &'a mut Vec<u8>,
+) -> io::Result<&'a [u8]> {
+    let Some(tar) = tar else {
+        buffer.clear();
+        entry.read_to_end(buffer)?;
+        return Ok(buffer);
+    };
+    let from = usize::try_from(entry.raw_file_position()).ok();
+    let range =
+        from.zip(usize::try_from(entry.size()).ok()).and_then(|(from, size)| Some(from..from.checked_add(size)?));
+    range.and_then(|range| tar.get(range)).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// A path that is a file, and a directory of another one.

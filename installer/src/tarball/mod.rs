@@ -7,6 +7,7 @@ pub mod coordinator;
 pub mod download;
 mod error;
 pub mod extract;
+mod gunzip;
 pub mod integrity;
 pub mod mem_cache;
 

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use installer::store::StoreDir;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
@@ -232,6 +233,11 @@ pub fn binary(dir: &Path) -> Command {
     }
     command.env("HOME", dir);
     command
+}
+
+/// A path in the store that is beside the project in `dir`.
+pub fn in_store(dir: &Path, path: &str) -> PathBuf {
+    StoreDir::new(&dir.join("store")).root().join(path)
 }
 
 /// What [`run`] runs.

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use installer::store::digest;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ pub struct Published {
     pub tarballs: BTreeMap<String, (VersionedName, Bytes)>,
     /// Integrity of a tarball → whose it is.
     pub integrities: BTreeMap<String, VersionedName>,
-    /// SHA-512 of a file in a tarball, as hexadecimal digits → its bytes.
+    /// What the store names a file of a tarball by → its bytes.
     pub contents: BTreeMap<String, Vec<u8>>,
 }
 
@@ -32,7 +33,7 @@ pub fn publish(scenario: &Scenario) -> Published {
     for (id, package) in &scenario.packages {
         let files = files(id, package);
         let tarball = tarball(&files);
-        published.contents.extend(files.map(|(_, bytes)| (hex::encode(Sha512::digest(&bytes)), bytes)));
+        published.contents.extend(files.map(|(_, bytes)| (digest(&bytes), bytes)));
         let path = package.tarball.clone().unwrap_or_else(|| tarball_path(id));
         let mut version = manifest(id, package);
         let url = format!("{URL}{}", path.trim_start_matches('/'));
