@@ -86,7 +86,7 @@ impl Lockfile {
         }
         // Without a budget: it bounds hostile documents, and the lockfile of a large project exceeds it.
         let options = serde_saphyr::options! { budget: None, with_snippet: false };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let lockfile: Lockfile = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let location = error.location();
             LockfileError::Syntax {
                 path: path.to_owned(),
@@ -94,7 +94,13 @@ impl Lockfile {
                 column: location.map_or(1, |location| location.column()),
                 message: error.without_snippet().to_string(),
             }
-        })
+        })?;
+        // The line says it before the rest is understood. What YAML makes of that line, and of those after it, is what is written again.
+        let version = &lockfile.lockfile_version;
+        if version != LOCKFILE_VERSION {
+            return Err(LockfileError::Version { path: path.to_owned(), version: version.clone() });
+        }
+        Ok(lockfile)
     }
 
     /// Reads the file, `None` when there is none; blocks.
@@ -146,6 +152,14 @@ mod tests {
         let text = "lockfileVersion: '6.0'\n";
         assert_eq!(error(text), "pnpm-lock.yaml has lockfileVersion 6.0, and only 9.0 is supported");
         assert_eq!(error(""), "pnpm-lock.yaml has lockfileVersion missing, and only 9.0 is supported");
+    }
+
+    /// Found by fuzzing: it was accepted, and written again as what nobody reads.
+    #[test]
+    fn a_version_on_two_lines_is_another_version() {
+        let text = "lockfileVersion: '9.0\n'\noverrides: {}\n";
+        assert_eq!(error(text), "pnpm-lock.yaml has lockfileVersion 9.0 , and only 9.0 is supported");
+        assert!(Lockfile::parse("lockfileVersion: 9.0\n", Path::new("pnpm-lock.yaml")).is_ok());
     }
 
     #[test]

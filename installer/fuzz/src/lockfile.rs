@@ -1,0 +1,50 @@
+//! A pnpm-lock.yaml that a pull request brings.
+//!
+//! What is read and written again reads the same, and is written the same. Where all its names are accepted, every package of it has a
+//! place below node_modules/.pnpm, and so has every dependency.
+
+use installer::lockfile::{IncludeKinds, Lockfile, Platform, dep_path_of, installable};
+use installer::virtual_store::Layout;
+use std::path::{Component, Path};
+
+/// The writing, or one that is broken on purpose.
+pub type Write = fn(&Lockfile) -> String;
+
+/// Any bytes; what is no text is refused before it is parsed.
+pub fn check(data: &[u8]) {
+    check_with(data, Lockfile::to_yaml);
+}
+
+/// As [`check`], with this writing.
+pub fn check_with(data: &[u8], write: Write) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let path = Path::new("pnpm-lock.yaml");
+    let Ok(lockfile) = Lockfile::parse(text, path) else { return };
+    let written = write(&lockfile);
+    match Lockfile::parse(&written, path) {
+        Ok(again) => assert_eq!(again, lockfile, "it reads otherwise once it is written:\n{written}"),
+        Err(error) => panic!("what was written cannot be read: {error}\n{written}"),
+    }
+    if lockfile.check_names().is_ok() {
+        places_hold(&lockfile);
+    }
+}
+
+fn places_hold(lockfile: &Lockfile) {
+    let layout = Layout::new(Path::new("/project"));
+    for dep_path in lockfile.snapshots.keys() {
+        let directory = layout.package_dir(dep_path);
+        let below = directory.strip_prefix(&layout.virtual_store_dir).unwrap_or(Path::new(".."));
+        let is_inside = below.components().all(|component| matches!(component, Component::Normal(_)));
+        assert!(is_inside, "{dep_path:?} is put at {}", directory.display());
+        // One directory for the snapshot, its node_modules, and the package's name, which has one or two parts.
+        assert!((3..=4).contains(&below.components().count()), "{dep_path:?} is put at {}", directory.display());
+    }
+    let platform = Platform::current();
+    for dep_path in installable(lockfile, lockfile.importers.keys(), &platform, IncludeKinds::ALL) {
+        let snapshot = lockfile.snapshots.get(&dep_path).expect("what is installed is in the lockfile");
+        for (alias, reference) in snapshot.dependencies.iter().chain(&snapshot.optional_dependencies) {
+            dep_path_of(alias, reference);
+        }
+    }
+}
