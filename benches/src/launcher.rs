@@ -34,6 +34,8 @@ struct Job {
     dir: PathBuf,
     /// All of its environment.
     environment: Vec<(OsString, OsString)>,
+    /// Whether to look at what it has open.
+    watched: bool,
 }
 
 impl Launcher {
@@ -53,12 +55,25 @@ impl Launcher {
     /// # Errors
     /// When the program cannot be started, or the launcher is gone.
     pub fn run(&self, command: &Command) -> io::Result<Ran> {
+        self.launch(command, false)
+    }
+
+    /// As [`program::run_watched`], with the same condition.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_watched(&self, command: &Command) -> io::Result<Ran> {
+        self.launch(command, true)
+    }
+
+    fn launch(&self, command: &Command, watched: bool) -> io::Result<Ran> {
         let environment = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
         let job = Job {
             program: command.get_program().into(),
             arguments: command.get_args().map(ToOwned::to_owned).collect(),
             dir: command.get_current_dir().map(ToOwned::to_owned).unwrap_or_default(),
             environment: environment.collect(),
+            watched,
         };
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         serde_json::to_writer(&inner.jobs, &job)?;
@@ -92,7 +107,8 @@ pub fn serve_if_asked() -> io::Result<bool> {
         let job: Job = serde_json::from_str(&line?)?;
         let mut command = Command::new(&job.program);
         command.args(&job.arguments).current_dir(&job.dir).env_clear().envs(job.environment);
-        let answer = program::run(&mut command).map_err(|error| error.to_string());
+        let run = if job.watched { program::run_watched } else { program::run };
+        let answer = run(&mut command).map_err(|error| error.to_string());
         serde_json::to_writer(&out, &answer)?;
         out.write_all(b"\n")?;
         out.flush()?;

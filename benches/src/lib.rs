@@ -1,10 +1,14 @@
 //! What the benches and comparisons share; `README.md` beside this crate says how to run and read them.
 //!
 //! [`recording`] keeps what a registry answered, [`replay`] answers it again on loopback. [`compat`] holds lockstep against
-//! pnpm, [`speed`] against every installer that is there.
+//! pnpm, [`speed`] against every installer that is there. [`load`] installs very many
+//! [`generated`] packages.
 
 pub mod compat;
+pub mod generated;
+pub mod handles;
 pub mod launcher;
+pub mod load;
 pub mod lockstep;
 pub mod program;
 pub mod project;

@@ -1,5 +1,6 @@
 //! Runs a program to its end in an environment of its own, and says what it used.
 
+use crate::handles::{self, Handles};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -29,6 +30,8 @@ pub struct Ran {
     pub system: Duration,
     /// The most memory that it, or a child of it, held at once, in bytes.
     pub peak_bytes: u64,
+    /// What it had open at once, at most; only of a program that was watched.
+    pub handles: Option<Handles>,
 }
 
 /// An exit status as the number that the system has for it.
@@ -79,6 +82,18 @@ pub fn isolated(program: &Path, dir: &Path, home: &Path) -> Command {
 /// # Errors
 /// When it cannot be started.
 pub fn run(command: &mut Command) -> io::Result<Ran> {
+    run_and(command, None)
+}
+
+/// As [`run`], and looks all the time at what the program has open, which takes a part of a processor.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_watched(command: &mut Command) -> io::Result<Ran> {
+    run_and(command, Some(handles::of))
+}
+
+fn run_and(command: &mut Command, look: Option<fn(u32) -> Handles>) -> io::Result<Ran> {
     let output = tempfile::NamedTempFile::new()?;
     command.stdin(Stdio::null()).stdout(output.reopen_to_append()?).stderr(output.reopen_to_append()?);
     let started = Instant::now();
@@ -86,17 +101,26 @@ pub fn run(command: &mut Command) -> io::Result<Ran> {
         io::Error::new(error.kind(), format!("cannot start {}: {error}", command.get_program().to_string_lossy()))
     })?;
     let id = i32::try_from(child.id()).expect("the system's process numbers are of this type");
+    let number = child.id();
     let (ended, watch) = mpsc::channel::<()>();
     let watchdog = std::thread::spawn(move || {
-        if watch.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            // SAFETY: sends a signal to our own child, which is not waited for yet, so the number is still its.
-            unsafe { libc::kill(id, libc::SIGKILL) };
+        let started = Instant::now();
+        let mut handles = None;
+        let pause = if look.is_some() { handles::PAUSE } else { PATIENCE };
+        while watch.recv_timeout(pause) == Err(mpsc::RecvTimeoutError::Timeout) {
+            handles = look.map(|look| look(number).max(handles.unwrap_or_default()));
+            if started.elapsed() >= PATIENCE {
+                // SAFETY: sends a signal to our own child, which is not waited for yet, so the number is still its.
+                unsafe { libc::kill(id, libc::SIGKILL) };
+                break;
+            }
         }
+        handles
     });
     let (status, usage) = wait(id)?;
     let wall = started.elapsed();
     drop(ended);
-    watchdog.join().expect("the watchdog does not panic");
+    let handles = watchdog.join().expect("the watchdog does not panic");
     Ok(Ran {
         status: ExitStatus::from_raw(status),
         output: String::from_utf8_lossy(&std::fs::read(output.path())?).into_owned(),
@@ -104,6 +128,7 @@ pub fn run(command: &mut Command) -> io::Result<Ran> {
         user: duration(usage.ru_utime),
         system: duration(usage.ru_stime),
         peak_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+        handles,
     })
 }
 
