@@ -1,7 +1,7 @@
 //! What the benches and comparisons share; `README.md` beside this crate says how to run and read them.
 //!
 //! [`recording`] keeps what a registry answered, [`replay`] answers it again on loopback. [`compat`] holds lockstep against
-//! pnpm, [`speed`] against every installer that is there. [`load`] installs very many
+//! pnpm, [`speed`] against every installer that is there. [`load`] installs very much, [`soak`] very often; both of
 //! [`generated`] packages.
 
 pub mod compat;
@@ -14,4 +14,5 @@ pub mod program;
 pub mod project;
 pub mod recording;
 pub mod replay;
+pub mod soak;
 pub mod speed;
