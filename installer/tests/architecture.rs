@@ -1,5 +1,6 @@
 //! The documents say what is true: ARCHITECTURE.md's table of interleaving points is the one in the code, nothing outside of
-//! `installer::rt` reaches past the seam, and what docs/reliability.md says to hold a promise exists.
+//! `installer::rt` reaches past the seam, what docs/reliability.md says to hold a promise exists, and the compiler that Cargo.toml asks
+//! for is the one that CI builds with.
 
 use installer::rt::Point;
 use std::path::{Path, PathBuf};
@@ -108,4 +109,37 @@ fn reaching_past_the_seam_is_noticed() {
     let source =
         "//! std::fs is not used.\nfn f() {\n    let _ = std::fs::read(\"x\");\n}\n#[cfg(test)]\nuse std::fs;\n";
     assert_eq!(reaches_past_the_seam(source), ["3: let _ = std::fs::read(\"x\");"]);
+}
+
+/// Where a toolchain is named, and the words before its version.
+const TOOLCHAINS: [(&str, &str); 5] = [
+    (".github/workflows/ci.yml", "dtolnay/rust-toolchain@"),
+    (".github/workflows/nightly.yml", "dtolnay/rust-toolchain@"),
+    ("README.md", "dtolnay/rust-toolchain@"),
+    ("deploy/Dockerfile", "FROM rust:"),
+    ("Cargo.toml", "rust-version = \""),
+];
+
+/// The versions that a text names after these words, without a patch's number.
+fn versions_after<'t>(text: &'t str, words: &str) -> Vec<&'t str> {
+    let is_of_a_version = |character: char| character.is_ascii_digit() || character == '.';
+    let rests = text.split(words).skip(1);
+    let versions = rests.map(|rest| &rest[..rest.find(|character| !is_of_a_version(character)).unwrap_or(rest.len())]);
+    versions
+        .filter(|version| !version.is_empty())
+        .map(|version| version.strip_suffix(".0").unwrap_or(version))
+        .collect()
+}
+
+/// Were CI to build with a newer compiler, nobody would notice that the stated one is no longer enough.
+#[test]
+fn ci_builds_with_the_oldest_compiler_that_will_do() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for (file, words) in TOOLCHAINS {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let versions = versions_after(&text, words);
+        assert!(!versions.is_empty(), "{file} names a toolchain where this test looks");
+        assert!(versions.iter().all(|version| *version == env!("CARGO_PKG_RUST_VERSION")), "{file}: {versions:?}");
+    }
+    assert_eq!(versions_after("uses: dtolnay/rust-toolchain@1.96.0\n", "dtolnay/rust-toolchain@"), ["1.96"]);
 }
