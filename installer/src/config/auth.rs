@@ -128,6 +128,10 @@ fn normalised(nerf_dart: &str) -> String {
 
 /// A URL as it may be shown: without user, password, query and fragment. Whatever else it is comes back as it was written.
 pub fn redact_url(url: &str) -> String {
+    // As browsers do, who find a user before the host also where there are no slashes, or three.
+    let parsed = if url.contains('@') { Url::parse(url).ok() } else { None };
+    let parsed = parsed.filter(|parsed| !parsed.username().is_empty() || parsed.password().is_some());
+    let url = parsed.as_ref().map_or(url, Url::as_str);
     if !url.contains("://") {
         return url.to_owned();
     }
@@ -181,6 +185,10 @@ mod tests {
         );
         assert_eq!(redact_url("https://me:s3cret@host.test:1/a@b?token=s3cret"), "https://host.test:1/a@b");
         assert_eq!(redact_url("https://host.test/a#b"), "https://host.test/a");
+        // Found by fuzzing.
+        assert_eq!(redact_url("ws:me:s3cret@host.test/a"), "ws://host.test/a");
+        assert_eq!(redact_url("http:///me:s3cret@host.test/a"), "http://host.test/a");
+        assert_eq!(redact_url("npm:a@1.0.0"), "npm:a@1.0.0");
         assert_eq!(redact_url("not a url"), "not a url");
     }
 
