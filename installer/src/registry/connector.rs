@@ -1,5 +1,6 @@
 //! Connections for hyper: the seam's TCP streams, inside TLS for https.
 
+use super::names::Names;
 use super::tls::Tls;
 use super::tunnel;
 use crate::config::{NetworkSettings, Proxies};
@@ -13,6 +14,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
@@ -25,6 +27,14 @@ pub enum ConnectError {
     /// The URL has no host, or one that cannot be named in TLS.
     #[error("`{0}` is not a host")]
     Host(String),
+    /// Nobody says which address the name has.
+    #[error("the name {host} was not resolved within {} s", waited.as_secs_f64())]
+    Name {
+        /// The name.
+        host: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
     /// The name is unknown, or the host does not answer.
     #[error("{host}:{port}: {cause}")]
     Tcp {
@@ -68,7 +78,7 @@ impl ConnectError {
     pub fn is_distrust(&self) -> bool {
         match self {
             ConnectError::Host(_) | ConnectError::Certificates { .. } => true,
-            ConnectError::Tcp { .. } | ConnectError::Proxy { .. } => false,
+            ConnectError::Name { .. } | ConnectError::Tcp { .. } | ConnectError::Proxy { .. } => false,
             ConnectError::Tls { cause, .. } => cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
         }
     }
@@ -101,11 +111,16 @@ impl fmt::Display for Refusal {
 pub(super) struct Connector {
     tls: Arc<Tls>,
     proxies: Arc<Proxies>,
+    names: Arc<Names>,
 }
 
 impl Connector {
     pub fn new(network: &NetworkSettings) -> Self {
-        Connector { tls: Arc::new(Tls::new(network)), proxies: Arc::new(network.proxies.clone()) }
+        Connector {
+            tls: Arc::new(Tls::new(network)),
+            proxies: Arc::new(network.proxies.clone()),
+            names: Arc::new(Names::new(network.fetch_timeout)),
+        }
     }
 
     async fn connect(self, uri: Uri) -> Result<TokioIo<RegistryStream>, ConnectError> {
@@ -125,15 +140,10 @@ impl Connector {
     /// A TCP stream to the host, through a proxy where one is set.
     async fn stream(&self, scheme: &str, host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
         match self.proxies.proxy_for(scheme, host) {
-            Some(proxy) => tunnel::connect(proxy, host, port).await,
-            None => tcp(host, port).await,
+            Some(proxy) => tunnel::connect(&self.names, proxy, host, port).await,
+            None => self.names.connect(host, port).await,
         }
     }
-}
-
-pub(super) async fn tcp(host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
-    let connected = rt::connect(host, port).await;
-    connected.map_err(|cause| ConnectError::Tcp { host: host.to_owned(), port, cause: Arc::new(cause) })
 }
 
 impl tower_service::Service<Uri> for Connector {

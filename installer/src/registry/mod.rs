@@ -1,13 +1,14 @@
 //! The registry: packuments and tarballs over HTTP, with auth, retries and a bounded number of requests in flight.
 //!
-//! [`RegistryClient`] is all that other modules use. It stands on [`rt::connect`](crate::rt::connect) alone, so the
-//! simulation runs the same client. Whether bytes are the right ones (integrity) is left to `tarball`; that a tarball is
-//! asked for once, to `tarball::mem_cache`.
+//! [`RegistryClient`] is all that other modules use. It stands on [`rt::lookup`](crate::rt::lookup) and
+//! [`rt::connect`](crate::rt::connect) alone, so the simulation runs the same client. Whether bytes are the right ones (integrity)
+//! is left to `tarball`; that a tarball is asked for once, to `tarball::mem_cache`.
 
 mod client;
 mod connector;
 mod demand;
 mod error;
+mod names;
 mod packument_cache;
 mod partial;
 mod permits;

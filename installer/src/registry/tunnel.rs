@@ -1,6 +1,7 @@
 //! A way through an http proxy: CONNECT (RFC 9110, 9.3.6), after which the stream is the server's.
 
-use super::connector::{ConnectError, tcp};
+use super::connector::ConnectError;
+use super::names::Names;
 use crate::config::Proxy;
 use crate::rt;
 use std::io;
@@ -13,9 +14,9 @@ const ANSWER_BYTES_MAX: usize = 16 << 10;
 /// A stream to `host` and `port` on the other side of the proxy.
 ///
 /// # Errors
-/// [`ConnectError::Tcp`] when the proxy is not there, [`ConnectError::Proxy`] when it refuses.
-pub(super) async fn connect(proxy: &Proxy, host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
-    let mut stream = tcp(&proxy.host, proxy.port).await?;
+/// As [`Names::connect`] when the proxy is not there, [`ConnectError::Proxy`] when it refuses.
+pub(super) async fn connect(names: &Names, proxy: &Proxy, host: &str, port: u16) -> Result<rt::Stream, ConnectError> {
+    let mut stream = names.connect(&proxy.host, proxy.port).await?;
     let answered = ask(&mut stream, proxy, host, port).await;
     let broken = |cause| ConnectError::Tcp { host: proxy.host.clone(), port: proxy.port, cause: Arc::new(cause) };
     match answered.map_err(broken)? {

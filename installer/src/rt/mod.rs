@@ -20,7 +20,7 @@ mod whole;
 
 pub use self::event::Event;
 pub use self::hyper::{Executor, Timer};
-pub use self::net::{Stream, connect};
+pub use self::net::{Addresses, Stream, connect, lookup};
 pub use self::point::Point;
 pub use self::process::{Process, ProcessEnded};
 #[cfg(not(madsim))]

@@ -1,7 +1,8 @@
-//! TCP: one call that opens a connection, and the byte stream it gives.
+//! TCP: the addresses that a name has, a connection to one of them, and the byte stream it gives.
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,14 +18,35 @@ pub struct Stream {
     unflushed: bool,
 }
 
-/// Opens a connection to `host` (a name or an address) and `port`.
+/// The addresses of a host, in the order in which they are to be tried.
+#[derive(Debug)]
+pub struct Addresses(Vec<IpAddr>);
+
+/// The addresses of `host`: a name, or an address already. The system decides how long that takes, and goes on with it when nobody
+/// waits any more.
 ///
 /// # Errors
-/// When the name is unknown or the host refuses.
-pub async fn connect(host: &str, port: u16) -> io::Result<Stream> {
-    let tcp = TcpStream::connect((host, port)).await?;
-    tcp.set_nodelay(true)?;
-    Ok(Stream { tcp, unflushed: false })
+/// When the name is unknown.
+pub async fn lookup(host: &str) -> io::Result<Addresses> {
+    Ok(Addresses(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect()))
+}
+
+/// Opens a connection to the first of the addresses that takes it.
+///
+/// # Errors
+/// When none does.
+pub async fn connect(addresses: &Addresses, port: u16) -> io::Result<Stream> {
+    let mut refusal = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in &addresses.0 {
+        match TcpStream::connect((*address, port)).await {
+            Ok(tcp) => {
+                tcp.set_nodelay(true)?;
+                return Ok(Stream { tcp, unflushed: false });
+            }
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
 }
 
 impl AsyncRead for Stream {
