@@ -49,6 +49,8 @@ pub struct Downloader {
     /// What came over the network during this install; filled before the row is queued, so that whoever sees the row
     /// committed knows where it came from (pnpm#12235).
     fetched: DashSet<RowKey>,
+    /// Whose files this install has written, or has found to be all there.
+    whole: DashSet<RowKey>,
 }
 
 impl Downloader {
@@ -60,8 +62,8 @@ impl Downloader {
         beside: Arc<Beside>,
         limits: TarballLimits,
     ) -> Arc<Self> {
-        let (index, fetched) = (OnceLock::new(), DashSet::new());
-        Arc::new(Downloader { registry, store, writer, beside, limits, index, fetched })
+        let (index, fetched, whole) = (OnceLock::new(), DashSet::new(), DashSet::new());
+        Arc::new(Downloader { registry, store, writer, beside, limits, index, fetched, whole })
     }
 
     /// The store that downloads go to.
@@ -79,6 +81,12 @@ impl Downloader {
         if self.fetched.contains(key) { Source::Network } else { Source::Store }
     }
 
+    /// Whether this install has written the files of a row, or has looked whether they are all there: nobody needs to look
+    /// again.
+    pub fn knows_whole(&self, key: &RowKey) -> bool {
+        self.whole.contains(key)
+    }
+
     /// The row of a package's tarball. One whose files are no longer all in the store counts as absent, and so does
     /// another package's, which a wrong integrity leads to: the download then says what is wrong.
     fn committed_row(&self, key: &RowKey, package: &PackageId) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
@@ -90,8 +98,12 @@ impl Downloader {
         }
         let index = self.index.get().expect("set above, and never taken out");
         let row = index.get(key).map_err(TarballErrorCause::Index)?;
-        let whole = |row: &PackageRow| row.manifest.may_be_of(package) && self.store.has_all(&row.files);
-        Ok(row.filter(whole).map(Arc::new))
+        let is_whole = |row: &PackageRow| row.manifest.may_be_of(package) && self.store.has_all(&row.files);
+        let row = row.filter(is_whole).map(Arc::new);
+        if row.is_some() {
+            self.whole.insert(key.clone());
+        }
+        Ok(row)
     }
 }
 
@@ -253,6 +265,7 @@ impl TarballRequest {
     async fn publish(&self, row: PackageRow, lock: Option<DownloadLock>) -> Fetched {
         let row = Arc::new(row);
         self.downloader.fetched.insert(self.row_key());
+        self.downloader.whole.insert(self.row_key());
         rt::point(Point::FilesWritten).await;
         let queued = QueuedRow { key: self.row_key_of(&row), row: row.clone(), lock };
         // A writer that has ended means that the install is over: the files stay, and the row is written another time.

@@ -100,11 +100,12 @@ impl Importer {
     /// # Errors
     /// When a file is missing in the store or the disk refuses; `target` is not there then.
     pub fn import(&self, files: &PackageFiles, store: &StoreDir, target: &Path) -> Result<Imported, ImportError> {
-        self.import_patched(files, store, target, None)
+        self.import_patched(files, store, target, None, false)
     }
 
     /// As [`import`](Self::import), with changed files. A patched package is trusted after a loss of power only when it is
-    /// made anew.
+    /// made anew. `whole` says that all files have been looked at during this install: then only one that is gone by now is
+    /// noticed, and none that has been cut short since.
     ///
     /// # Errors
     /// As [`import`](Self::import), and when the patch does not fit.
@@ -114,6 +115,7 @@ impl Importer {
         store: &StoreDir,
         target: &Path,
         patch: Option<&Patch>,
+        whole: bool,
     ) -> Result<Imported, ImportError> {
         if rt::fs::exists(target) {
             let trusted = !self.distrusts || (patch.is_none() && is_whole(files, target));
@@ -124,7 +126,7 @@ impl Importer {
         }
         let parent = target.parent().expect("a package's directory lies in a node_modules");
         let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
-        let filled = self.fill(files, store, &temporary);
+        let filled = self.fill(files, store, &temporary, whole);
         let patched = filled.and_then(|()| Ok(patch.map_or(Ok(()), |patch| patch.apply(&temporary))?));
         let filled = patched.and_then(|()| match rt::fs::rename(&temporary, target) {
             Err(_) if rt::fs::exists(target) => {
@@ -170,7 +172,7 @@ impl Importer {
         }
     }
 
-    fn fill(&self, files: &PackageFiles, store: &StoreDir, dir: &Path) -> Result<(), ImportError> {
+    fn fill(&self, files: &PackageFiles, store: &StoreDir, dir: &Path, whole: bool) -> Result<(), ImportError> {
         create_dir(dir)?;
         let mut created = BTreeSet::new();
         for (path, file) in files {
@@ -180,7 +182,7 @@ impl Importer {
                 create_dir(&dir.join(parent))?;
             }
             let stored = store.file_path(file);
-            if !store.has(file) {
+            if !whole && !store.has(file) {
                 return Err(ImportError::MissingStoreFile { path: stored });
             }
             self.place(&stored, &dir.join(path))?;
@@ -245,6 +247,19 @@ mod tests {
         assert_eq!(importer.added(), 1);
         assert!(target.join("mine").exists());
         assert_eq!(rt::fs::read_dir(target.parent().unwrap()).unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn what_was_looked_at_is_not_looked_at_again() {
+        let (dir, store, files) = store_with(&[("a", "1"), ("b", "2")]);
+        let import = |name: &str| {
+            Importer::default().import_patched(&files, &store, &dir.path().join("node_modules").join(name), None, true)
+        };
+        std::fs::write(store.file_path(&files["b"]), "").unwrap();
+        assert_eq!(import("a").unwrap(), Imported::Added);
+        std::fs::remove_file(store.file_path(&files["b"])).unwrap();
+        assert!(matches!(import("b"), Err(ImportError::MissingStoreFile { .. })));
+        assert!(!dir.path().join("node_modules/b").exists());
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
         let target = self.layout.package_dir(&package.dep_path);
         let (files, store) = (&fetched.row.files, self.coordination.store());
-        let imported = self.importer.import_patched(files, store, &target, package.patch.as_deref())?;
+        let whole = package.tarball.downloader.knows_whole(&package.tarball.row_key());
+        let imported = self.importer.import_patched(files, store, &target, package.patch.as_deref(), whole)?;
         self.sources.report(&package.tarball.package, fetched.source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });
         if imported == Imported::Added {
