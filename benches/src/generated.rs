@@ -1,6 +1,6 @@
 //! Packages that nobody wrote: as many as one likes, in as many versions, as a recording that can be replayed.
 //!
-//! Each needs the [`BRANCHES`] packages below it and one elsewhere, so all hang below the first. A version asks for the same
+//! Each needs the `BRANCHES` packages below it and one elsewhere, so all hang below the first. A version asks for the same
 //! versions of what it needs. Everything is a function of the two numbers.
 
 use crate::recording::{Asked, Recording};

@@ -205,6 +205,27 @@ fn what_stands_behind_the_hash_is_found() {
 }
 
 #[test]
+fn what_is_added_says_its_name_itself() {
+    let world = World::new();
+    project(&world.project(), &json!({}));
+    let local = world.project().join("local");
+    std::fs::create_dir_all(&local).unwrap();
+    project(&local, &json!({ "name": "nearby", "version": "1.0.0" }));
+    succeeded(&world.run("add", &["git@github.com:owner/thing.git#v1.0.0", "file:./local", "leaf"]));
+    let manifest = std::fs::read_to_string(world.project().join("package.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let expected = json!({ "leaf": "^1.0.0", "nearby": "file:local", "thing": "github:owner/thing#v1.0.0" });
+    assert_eq!(manifest["dependencies"], expected);
+    assert_eq!((world.files().len(), world.asked().len()), (3, 1));
+
+    project(&local, &json!({ "name": "../nearby" }));
+    says(&failed(&world.run("add", &["file:local"])), &["what is at file:local has no package.json that makes sense"]);
+    let said = world.run("add", &["./local"]);
+    assert_eq!(said.status.code(), Some(2));
+    says(&String::from_utf8_lossy(&said.stderr), &["./local names no package", "OWNER/REPO, a URL or file:PATH"]);
+}
+
+#[test]
 fn what_cannot_be_had_is_explained() {
     let world = World::new();
     let said = failed(&world.install("owner/thing#nothing", &[]));

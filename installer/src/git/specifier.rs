@@ -84,6 +84,16 @@ impl GitSpecifier {
         Some(GitSpecifier { host, repository, wanted })
     }
 
+    /// As pnpm saves it: `github:owner/name#v1`, however it was written.
+    pub fn saved(&self) -> String {
+        let (host, repository) = (self.host.shortcut(), &self.repository);
+        match &self.wanted {
+            Wanted::Head => format!("{host}{repository}"),
+            Wanted::Named(name) => format!("{host}{repository}#{name}"),
+            Wanted::Range(range) => format!("{host}{repository}#semver:{range}"),
+        }
+    }
+
     /// Where the repository is asked for its references. Over https whatever was written: what it leads to has to be the same
     /// for everybody who reads the lockfile.
     pub fn remote(&self) -> String {
@@ -180,6 +190,10 @@ mod tests {
         let wanted = |specifier: &str| GitSpecifier::parse(specifier).unwrap().wanted;
         assert_eq!(wanted("o/r#semver:^1.2"), Wanted::Range("^1.2".to_owned()));
         assert_eq!(wanted("o/r#feature/x"), Wanted::Named("feature/x".to_owned()));
+        for saved in ["github:o/r", "gitlab:g/s/r#main", "bitbucket:o/r#semver:^1"] {
+            assert_eq!(GitSpecifier::parse(saved).unwrap().saved(), saved);
+        }
+        assert_eq!(GitSpecifier::parse("git@github.com:o/r.git#v1").unwrap().saved(), "github:o/r#v1");
         let commit = "c9016572aa31366a00da97dc5e5e0da0bcda9d06";
         assert_eq!(GitSpecifier::parse(&format!("o/r#{commit}")).unwrap().commit(), Some(commit));
         assert_eq!(GitSpecifier::parse("o/r#c901657").unwrap().commit(), None);

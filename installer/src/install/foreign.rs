@@ -4,10 +4,11 @@
 use super::git;
 use super::project::Project;
 use super::session::Session;
+use super::{Edit, PackageSpec};
 use crate::package::PackageId;
 use crate::package::files_of_directory;
 use crate::packlist::{self, IGNORE_FILES};
-use crate::resolve::{ForeignPackage, ForeignPackages, ForeignSource, ResolveError, SharedError};
+use crate::resolve::{ForeignPackage, ForeignPackages, ForeignSource, RequiredBy, ResolveError, SharedError};
 use crate::rt;
 use crate::store::{PackageRow, StoreDir};
 use crate::tarball::{Caller, Coordinator, Origin, TarballRequest, integrity};
@@ -65,6 +66,26 @@ impl<C: Coordinator> ForeignPackages for SessionForeignPackages<'_, C> {
 }
 
 impl<C: Coordinator> SessionForeignPackages<'_, C> {
+    /// What to add, with the names that packages without one give themselves.
+    pub(super) async fn named(&self, edit: &Edit) -> Result<Edit, ResolveError> {
+        let mut edit = edit.clone();
+        let Edit::Add(add) = &mut edit else { return Ok(edit) };
+        for package in add.packages.iter_mut().filter(|package| package.name.is_empty()) {
+            let specifier = package.specifier.clone().unwrap_or_default();
+            let no_manifest = || ResolveError::NoManifest {
+                dependency: specifier.clone(),
+                specifier: specifier.clone(),
+                required_by: RequiredBy::default(),
+            };
+            let source = ForeignSource::of(self.project.id(), &specifier).ok_or_else(no_manifest)?;
+            let manifest = self.open(&specifier, &source).await?.manifest;
+            let name = manifest["name"].as_str().and_then(|name| PackageSpec::parse(name).ok());
+            let name = name.filter(|name| name.specifier.is_none()).ok_or_else(no_manifest)?.name;
+            package.name = name;
+        }
+        Ok(edit)
+    }
+
     /// The tarball, pinned where the lockfile so far pins it: then the store may have it.
     fn request(&self, alias: &str, source: &ForeignSource) -> TarballRequest {
         let reference = source.reference();

@@ -239,6 +239,11 @@ impl Project {
         Ok(rt::blocking("write package.json", save).await.map_err(failed)?)
     }
 
+    /// The project that the command is about.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// package.json of the project that the command is about.
     pub(super) fn manifest(&self) -> &Manifest {
         &self.workspace.members[&self.id].manifest

@@ -31,6 +31,7 @@ pub(super) async fn edit<C: Coordinator>(
 ) -> Result<Project, InstallError> {
     let registry = session.downloader.registry();
     let chooser = VersionChooser::new(RegistryPackuments::new(registry.clone()), &project.workspace);
+    let edit = &SessionForeignPackages { project, session }.named(edit).await?;
     let choose = || edit.changes(project.manifest(), project.previous_lockfile(), &chooser);
     let mut changes = choose().await;
     if changes.is_err() && registry.ask_for_every_packument() {

@@ -20,8 +20,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub struct AddArgs {
-    /// NAME, NAME@RANGE, NAME@TAG or ALIAS@npm:NAME@RANGE
-    #[arg(required = true, value_name = "PACKAGE", value_parser = PackageSpec::parse)]
+    /// NAME, NAME@RANGE, NAME@TAG, ALIAS@npm:NAME@RANGE, OWNER/REPO, a URL or file:PATH
+    #[arg(required = true, value_name = "PACKAGE", value_parser = PackageSpec::parse_to_add)]
     packages: Vec<PackageSpec>,
     #[command(flatten)]
     to: MapArgs,

@@ -15,7 +15,8 @@ use crate::lockfile::{Lockfile, name_and_version};
 use crate::manifest::Manifest;
 use crate::manifest::edit::{DependencyMap, ManifestChange};
 use crate::range;
-use crate::resolve::{Packuments, VersionChooser, target_of};
+use crate::resolve::{ForeignSource, Packuments, VersionChooser, target_of};
+use crate::workspace::ROOT;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is changed in package.json first.
@@ -58,12 +59,12 @@ pub struct Update {
     pub maps: Vec<DependencyMap>,
 }
 
-/// A package as the command line names it: `react`, `react@18`, `@types/node@latest`, `old@npm:react@16`.
+/// A package as the command line names it: `react`, `react@18`, `@types/node@latest`, `old@npm:react@16`, `owner/repo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageSpec {
-    /// Name under node_modules.
+    /// Name under node_modules; empty where only the package itself says it.
     pub name: String,
-    /// Range, tag or alias.
+    /// Range, tag or alias; a repository, a URL or a path.
     pub specifier: Option<String>,
 }
 
@@ -86,6 +87,20 @@ impl PackageSpec {
             }
             _ => Err(format!("{text} names no package: write NAME, NAME@RANGE, NAME@TAG or ALIAS@npm:NAME@RANGE")),
         }
+    }
+
+    /// Reads what is to be added, which may also be a git repository, the URL of a tarball or `file:` and a path: such a package
+    /// says its name itself.
+    ///
+    /// # Errors
+    /// For what names no package.
+    pub fn parse_to_add(text: &str) -> Result<Self, String> {
+        let specifier = match ForeignSource::of(ROOT, text) {
+            None => return Self::parse(text).map_err(|error| format!("{error}, OWNER/REPO, a URL or file:PATH")),
+            Some(ForeignSource::Git { git, .. }) => git.saved(),
+            Some(source) => source.reference(),
+        };
+        Ok(PackageSpec { name: String::new(), specifier: Some(specifier) })
     }
 }
 
@@ -325,5 +340,16 @@ mod tests {
         for wrong in ["", "@", "@scope", "a@", "./here", "owner/repo", "https://h/x.tgz", "a b"] {
             assert!(PackageSpec::parse(wrong).is_err(), "{wrong}");
         }
+        for (text, saved) in [
+            ("owner/repo", "github:owner/repo"),
+            ("git+https://gitlab.com/o/r.git#v1", "gitlab:o/r#v1"),
+            ("https://h/x.tgz", "https://h/x.tgz"),
+            ("file:./x", "file:x"),
+        ] {
+            let spec = PackageSpec { name: String::new(), specifier: Some(saved.to_owned()) };
+            assert_eq!(PackageSpec::parse_to_add(text), Ok(spec));
+        }
+        assert_eq!(PackageSpec::parse_to_add("react@18"), PackageSpec::parse("react@18"));
+        assert!(PackageSpec::parse_to_add("./here").unwrap_err().contains("OWNER/REPO"));
     }
 }
