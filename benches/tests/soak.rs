@@ -6,6 +6,7 @@ use benches::launcher::Launcher;
 use benches::lockstep;
 use benches::soak::trend::ROUNDS_MIN;
 use benches::soak::{Bench, Place, Series, Soak};
+use installer::store::StoreDir;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -30,7 +31,7 @@ fn nothing_grows_and_nothing_is_left_behind() {
 fn a_file_that_is_left_behind_is_noticed() {
     let executable = lockstep::executable(None).unwrap();
     let places: [fn(&Place) -> std::path::PathBuf; 4] = [
-        |place| place.store.join("v1/tmp/planted"),
+        |place| StoreDir::new(&place.store).tmp_dir().join("planted"),
         |place| place.project.join("node_modules/.pnpm/.lockstep-tmp-planted"),
         |place| place.project.join("planted"),
         |place| place.home.join("planted"),
@@ -45,7 +46,7 @@ fn a_file_that_is_left_behind_is_noticed() {
 fn a_store_that_grows_is_noticed() {
     let executable = lockstep::executable(None).unwrap();
     let more = |round: usize, place: &Place| {
-        let packuments = place.store.join("v1/packuments");
+        let packuments = StoreDir::new(&place.store).packuments_dir();
         (0..20).try_for_each(|file| std::fs::write(packuments.join(format!("planted-{round}-{file}")), ""))
     };
     let error = soak(&executable, &more).unwrap_err();
