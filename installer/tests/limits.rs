@@ -6,6 +6,7 @@ mod support;
 mod tree;
 
 use serde_json::json;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -75,7 +76,13 @@ fn as_somebody_else(registry: &LocalRegistry, root: &Path, dir: &Path, arguments
         assert!(Command::new("chown").args(["-R", &NOBODY.to_string()]).arg(dir).status().unwrap().success());
         other.uid(NOBODY).gid(NOBODY);
     }
-    other.output().unwrap()
+    loop {
+        match other.output() {
+            // A program that another test starts at this moment still has the copy open, for as long as it takes to start.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {}
+            output => return output.unwrap(),
+        }
+    }
 }
 
 #[test]

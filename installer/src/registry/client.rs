@@ -85,6 +85,16 @@ enum PackumentSlot {
     Done(PackumentResult),
 }
 
+/// How many files are open at most besides the sockets of requests: the store's, and one for each thread that writes.
+const OTHER_FILES_MAX: usize = 64;
+
+/// How many requests may be in flight: as many as is wished, as long as the system has files for them. A request may take two
+/// sockets, where another's falls free while its own is being opened.
+fn requests_max(wished: usize, open_files_max: Option<usize>) -> usize {
+    let allowed = open_files_max.map_or(wished, |files| files.saturating_sub(OTHER_FILES_MAX) / 2);
+    wished.min(allowed).max(1)
+}
+
 impl RegistryClient {
     /// A client for one install. Nothing is opened or read yet.
     ///
@@ -101,7 +111,7 @@ impl RegistryClient {
         let inner = Inner {
             registries: settings.registries.clone(),
             transport: Transport::new(network, settings.auth.clone(), user_agent),
-            permits: Permits::new(network.network_concurrency),
+            permits: Permits::new(requests_max(network.network_concurrency, rt::open_files_max())),
             policy: RetryPolicy::new(network),
             cache: PackumentCache::new(StoreDir::new(&settings.store_dir)),
             offline: network.offline,
@@ -453,6 +463,14 @@ fn packument_url(registry: &Url, name: &str) -> Result<Url, FetchErrorKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_are_no_more_requests_than_the_system_has_files_for() {
+        assert_eq!(requests_max(64, None), 64);
+        assert_eq!(requests_max(64, Some(1024)), 64);
+        assert_eq!(requests_max(200, Some(256)), 96);
+        assert_eq!(requests_max(64, Some(20)), 1, "what is missing then is told by whoever needs it");
+    }
 
     #[test]
     fn packument_urls() {

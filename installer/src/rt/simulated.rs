@@ -218,6 +218,11 @@ pub fn parallelism() -> usize {
     4
 }
 
+/// The simulated machine does not count them.
+pub fn open_files_max() -> Option<usize> {
+    None
+}
+
 /// The simulator runs the program, not the program itself.
 ///
 /// # Errors

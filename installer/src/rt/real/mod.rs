@@ -117,6 +117,17 @@ pub fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(4, std::num::NonZero::get)
 }
 
+/// How many files and sockets this process may have open, where the system says.
+pub fn open_files_max() -> Option<usize> {
+    #[cfg(unix)]
+    return {
+        use nix::sys::resource::{Resource, getrlimit};
+        getrlimit(Resource::RLIMIT_NOFILE).ok().and_then(|(soft, _)| usize::try_from(soft).ok())
+    };
+    #[cfg(not(unix))]
+    None
+}
+
 /// How many threads block on the disk or compute at most, per processor.
 const BLOCKING_THREADS_PER_PROCESSOR: usize = 4;
 
