@@ -135,10 +135,10 @@ fn a_state_that_is_never_reached_is_a_failure() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("unreached.json");
     let scenario = r#"{ "description": "", "packages": { "a@1.0.0": {} }, "dependencies": { "a": "1" }, "runs": 30,
-        "reach": ["leader-lost"] }"#;
+        "reach": ["waits-for-other"] }"#;
     std::fs::write(&file, scenario).unwrap();
     let said = text(&sim(&["run", file.to_str().unwrap()]), 1);
-    assert!(said.contains("NEVER REACHED leader-lost"), "{said}");
+    assert!(said.contains("NEVER REACHED waits-for-other"), "{said}");
 }
 
 #[test]
