@@ -3,8 +3,9 @@
 use super::demand::Demand;
 use super::error::{FetchError, FetchErrorKind};
 use super::packument_cache::{CachedPackument, PackumentCache};
+use super::packument_request::{Detail, fresh_for, packument_url};
 use super::partial::Partial;
-use super::permits::{Permit, Permits, Purpose};
+use super::permits::{Permit, Permits, Purpose, requests_max};
 use super::retry::RetryPolicy;
 use super::transport::{Question, Transport, decoded};
 use crate::config::{ConfigError, Registries, Settings, redact_url};
@@ -15,44 +16,13 @@ use crate::store::StoreDir;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use http::{HeaderValue, StatusCode, header};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 use url::Url;
-
-/// How much of a packument is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Detail {
-    /// What an install needs of most packages, where the registry knows how to leave the rest out.
-    Abbreviated,
-    /// Everything: C libraries and dates of publication are in no abbreviated document.
-    Full,
-}
-
-impl Detail {
-    fn accept(self) -> &'static str {
-        match self {
-            Detail::Abbreviated => "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*",
-            Detail::Full => "application/json",
-        }
-    }
-
-    /// The name under which the answer to this URL is cached.
-    fn cache_key(self, url: &Url) -> String {
-        match self {
-            Detail::Abbreviated => url.to_string(),
-            Detail::Full => format!("{url}#full"),
-        }
-    }
-}
-
-/// What encodeURIComponent leaves alone.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'!').remove(b'~');
 
 /// Asks the registries. Cheap to clone: all clones share connections, permits and packuments.
 #[derive(Clone)]
@@ -83,16 +53,6 @@ enum PackumentSlot {
     /// Lives as long as a caller waits for it.
     InFlight(WeakShared<PackumentFuture>),
     Done(PackumentResult),
-}
-
-/// How many files are open at most besides the sockets of requests: the store's, and one for each thread that writes.
-const OTHER_FILES_MAX: usize = 64;
-
-/// How many requests may be in flight: as many as is wished, as long as the system has files for them. A request may take two
-/// sockets, where another's falls free while its own is being opened.
-fn requests_max(wished: usize, open_files_max: Option<usize>) -> usize {
-    let allowed = open_files_max.map_or(wished, |files| files.saturating_sub(OTHER_FILES_MAX) / 2);
-    wished.min(allowed).max(1)
 }
 
 impl RegistryClient {
@@ -423,79 +383,11 @@ impl Attempts {
     }
 }
 
-/// How long an answer stays right (RFC 9111, section 4.2): a while that is short enough for a version that was just published to
-/// be found.
-fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
-    const FRESH_MAX: Duration = Duration::from_secs(300);
-    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::to_ascii_lowercase);
-    let control = text(header::CACHE_CONTROL)?;
-    let directives = || control.split(',').map(str::trim);
-    if directives().any(|directive| matches!(directive, "no-cache" | "no-store")) {
-        return None;
-    }
-    let max_age: u64 =
-        directives().find_map(|directive| directive.strip_prefix("max-age=")?.trim_matches('"').parse().ok())?;
-    let age: u64 = text(header::AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0);
-    let fresh = Duration::from_secs(max_age.saturating_sub(age)).min(FRESH_MAX);
-    (!fresh.is_zero()).then_some(fresh)
-}
-
 fn parse(url: &str) -> Result<Url, FetchErrorKind> {
     let invalid = |reason: String| FetchErrorKind::InvalidUrl { reason };
     let url = Url::parse(url).map_err(|error| invalid(format!("the URL is not valid: {error}")))?;
     match url.scheme() {
         "http" | "https" => Ok(url),
         scheme => Err(invalid(format!("`{scheme}:` URLs cannot be downloaded"))),
-    }
-}
-
-/// `<registry>/<name>`; the slash of a scope is encoded, as npm and pnpm do.
-fn packument_url(registry: &Url, name: &str) -> Result<Url, FetchErrorKind> {
-    let (at, rest) = name.strip_prefix('@').map_or(("", name), |rest| ("@", rest));
-    if matches!(rest, "" | "." | "..") {
-        return Err(FetchErrorKind::InvalidUrl { reason: format!("`{name}` is not a package's name") });
-    }
-    let mut url = registry.clone();
-    url.set_path(&format!("{}{at}{}", registry.path(), utf8_percent_encode(rest, NAME)));
-    Ok(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn there_are_no_more_requests_than_the_system_has_files_for() {
-        assert_eq!(requests_max(64, None), 64);
-        assert_eq!(requests_max(64, Some(1024)), 64);
-        assert_eq!(requests_max(200, Some(256)), 96);
-        assert_eq!(requests_max(64, Some(20)), 1, "what is missing then is told by whoever needs it");
-    }
-
-    #[test]
-    fn packument_urls() {
-        let registry = Url::parse("https://r.test/npm/").unwrap();
-        let url = |name: &str| packument_url(&registry, name).map(|url| url.to_string());
-        assert_eq!(url("react").unwrap(), "https://r.test/npm/react");
-        assert_eq!(url("@babel/core").unwrap(), "https://r.test/npm/@babel%2Fcore");
-        assert_eq!(url("a?b/../c").unwrap(), "https://r.test/npm/a%3Fb%2F..%2Fc");
-        assert!(url("..").is_err() && url("").is_err());
-    }
-
-    #[test]
-    fn an_answer_stays_right_as_long_as_it_says_and_not_for_long() {
-        let fresh = |control: &str, age: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_str(control).unwrap());
-            headers.insert(header::AGE, HeaderValue::from_str(age).unwrap());
-            fresh_for(&headers).map(|fresh| fresh.as_secs())
-        };
-        assert_eq!(fresh("public, max-age=300", "0"), Some(300));
-        assert_eq!(fresh("Max-Age=60", "20"), Some(40));
-        assert_eq!(fresh("max-age=60", "60"), None);
-        assert_eq!(fresh("max-age=31536000, immutable", ""), Some(300));
-        assert_eq!(fresh("no-cache, max-age=60", "0"), None);
-        assert_eq!(fresh("private", "0"), None);
-        assert_eq!(fresh_for(&HeaderMap::new()), None);
     }
 }

@@ -12,6 +12,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
+/// How many files are open at most besides the sockets of requests: the store's, and one for each thread that writes.
+const OTHER_FILES_MAX: usize = 64;
+
+/// How many requests may be in flight: as many as is wished, as long as the system has files for them. A request may take two
+/// sockets, where another's falls free while its own is being opened.
+pub(super) fn requests_max(wished: usize, open_files_max: Option<usize>) -> usize {
+    let allowed = open_files_max.map_or(wished, |files| files.saturating_sub(OTHER_FILES_MAX) / 2);
+    wished.min(allowed).max(1)
+}
+
 /// The permits of one client. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Permits {
@@ -175,6 +185,14 @@ mod tests {
 
     fn granted(waiting: &mut Waiting) -> Option<Permit> {
         waiting.now_or_never()
+    }
+
+    #[test]
+    fn there_are_no_more_requests_than_the_system_has_files_for() {
+        assert_eq!(requests_max(64, None), 64);
+        assert_eq!(requests_max(64, Some(1024)), 64);
+        assert_eq!(requests_max(200, Some(256)), 96);
+        assert_eq!(requests_max(64, Some(20)), 1, "what is missing then is told by whoever needs it");
     }
 
     #[tokio::test]
