@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// What makes a program a launcher, as its only argument.
@@ -39,7 +39,7 @@ struct Job {
 }
 
 impl Launcher {
-    /// Starts a program as a launcher: its `main` has to begin with [`serve_if_asked`].
+    /// Starts a program as a launcher: its `main` has to be [`main`].
     ///
     /// # Errors
     /// When the system cannot start it.
@@ -94,11 +94,20 @@ impl Drop for Launcher {
     }
 }
 
+/// The `main` of a program that is its own launcher: does what it is for, or what a launcher does where it was started as one.
+pub fn main(run: impl FnOnce() -> io::Result<()>) -> ExitCode {
+    let ended = serve_if_asked().and_then(|is_launcher| if is_launcher { Ok(()) } else { run() });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Is a launcher until there are no more jobs, if this process was started as one. Whether it was.
-///
-/// # Errors
-/// When whoever started it is gone.
-pub fn serve_if_asked() -> io::Result<bool> {
+fn serve_if_asked() -> io::Result<bool> {
     if std::env::args_os().nth(1).is_none_or(|argument| argument != ARGUMENT) {
         return Ok(false);
     }

@@ -32,17 +32,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let ended = launcher::serve_if_asked().and_then(|is_launcher| match is_launcher {
-        true => Ok(()),
-        false => run(&Args::parse()),
-    });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    launcher::main(|| run(&Args::parse()))
 }
 
 fn run(args: &Args) -> io::Result<()> {
