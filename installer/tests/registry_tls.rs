@@ -1,5 +1,7 @@
 //! The registry client over TLS: a server with a certificate that only some settings trust.
 
+mod tls;
+
 use installer::config::Settings;
 use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;
@@ -10,23 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use url::Url;
 
 /// Serves this answer to everyone on a free port; gives the URL and the certificate as PEM.
 async fn serve(answer: &'static str) -> (Url, String) {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, pem) = tls::acceptor(&["localhost"]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -40,7 +30,7 @@ async fn serve(answer: &'static str) -> (Url, String) {
             let _ = stream.shutdown().await;
         }
     });
-    (Url::parse(&format!("https://localhost:{port}/")).unwrap(), certified.cert.pem())
+    (Url::parse(&format!("https://localhost:{port}/")).unwrap(), pem)
 }
 
 fn settings(url: &Url, directory: &Path) -> Settings {
