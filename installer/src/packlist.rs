@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// In the order in which a directory's are looked for: the first that is there counts.
-pub const IGNORE_FILES: [&str; 2] = [".npmignore", ".gitignore"];
+const IGNORE_FILES: [&str; 2] = [".npmignore", ".gitignore"];
 
 /// Never packed, wherever it is.
 static NEVER: LazyLock<GlobSet> = LazyLock::new(|| {
@@ -26,6 +26,11 @@ static NEVER: LazyLock<GlobSet> = LazyLock::new(|| {
 static ALWAYS: LazyLock<GlobSet> = LazyLock::new(|| {
     globs(&["package.json", "{readme,copying,license,licence}", "{readme,copying,license,licence}.*"])
 });
+
+/// Whether a file says what is left out of its directory.
+pub fn is_ignore_file(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| IGNORE_FILES.contains(&name))
+}
 
 /// The files among `paths` that are packed, given package.json and the ignore files, by their paths.
 pub fn packed(

@@ -2,6 +2,7 @@
 //! the host with archives of its commits.
 
 mod support;
+mod tls;
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -12,9 +13,6 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// A repository called `owner/thing` at every host, and a project that wants it.
 struct World {
@@ -80,7 +78,14 @@ impl World {
         let mut command = binary(self.dir.path());
         command.args([name, "--registry", &self.registry.url, "--dir"]).arg(self.project()).args(arguments);
         command.env("npm_config_store_dir", self.dir.path().join("store"));
+        command.env("GIT_TRACE", self.dir.path().join("trace"));
         command.env("GIT_CONFIG_GLOBAL", self.dir.path().join("gitconfig")).output().unwrap()
+    }
+
+    /// How often git was asked for references.
+    fn asked_git(&self) -> usize {
+        let trace = std::fs::read_to_string(self.dir.path().join("trace")).unwrap_or_default();
+        trace.lines().filter(|line| line.contains("git ls-remote")).count()
     }
 
     fn lockfile(&self) -> String {
@@ -110,16 +115,7 @@ fn git(dir: &Path, arguments: &[&str]) -> String {
 /// A proxy that is every host at once: it answers with the archive of the commit in the path. Gives its port and the
 /// certificate that it has to be trusted with.
 async fn serve(repository: PathBuf, asked: Arc<Mutex<Vec<String>>>) -> (u16, String) {
-    let names = ["codeload.github.com", "gitlab.com"].map(str::to_owned);
-    let certified = rcgen::generate_simple_self_signed(names).unwrap();
-    let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certified.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, pem) = tls::acceptor(&["codeload.github.com", "gitlab.com"]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -127,7 +123,7 @@ async fn serve(repository: PathBuf, asked: Arc<Mutex<Vec<String>>>) -> (u16, Str
             tokio::spawn(answer(stream, acceptor.clone(), repository.clone(), asked.clone()));
         }
     });
-    (port, certified.cert.pem())
+    (port, pem)
 }
 
 async fn answer(mut stream: TcpStream, acceptor: TlsAcceptor, repository: PathBuf, asked: Arc<Mutex<Vec<String>>>) {
@@ -216,7 +212,7 @@ fn what_is_added_says_its_name_itself() {
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
     let expected = json!({ "leaf": "^1.0.0", "nearby": "file:local", "thing": "github:owner/thing#v1.0.0" });
     assert_eq!(manifest["dependencies"], expected);
-    assert_eq!((world.files().len(), world.asked().len()), (3, 1));
+    assert_eq!((world.files().len(), world.asked().len(), world.asked_git()), (3, 1, 1));
 
     project(&local, &json!({ "name": "../nearby" }));
     says(&failed(&world.run("add", &["file:local"])), &["what is at file:local has no package.json that makes sense"]);

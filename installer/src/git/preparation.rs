@@ -6,17 +6,16 @@ use serde_json::Value;
 /// `prepare` in any case, those that run at a release only where the package's entry is missing. `has` says which files
 /// there are.
 pub fn script_that_makes_it(manifest: &Value, has: impl Fn(&str) -> bool) -> Option<&'static str> {
-    let is_there =
-        |script: &&&str| manifest["scripts"][**script].as_str().is_some_and(|command| !command.trim().is_empty());
-    if let Some(script) = ["prepare"].iter().find(is_there) {
-        return Some(script);
+    let is_there = |script: &str| manifest["scripts"][script].as_str().is_some_and(|text| !text.trim().is_empty());
+    if is_there("prepare") {
+        return Some("prepare");
     }
     let main = manifest["main"].as_str().unwrap_or("index.js").trim_start_matches("./");
     let entries = [main.to_owned(), format!("{main}.js"), format!("{main}/index.js")];
     if entries.iter().any(|entry| has(entry)) {
         return None;
     }
-    ["prepublish", "prepack", "publish"].iter().find(is_there).copied()
+    ["prepublish", "prepack", "publish"].into_iter().find(|script| is_there(script))
 }
 
 #[cfg(test)]

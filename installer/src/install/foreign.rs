@@ -7,7 +7,7 @@ use super::session::Session;
 use super::{Edit, PackageSpec};
 use crate::package::PackageId;
 use crate::package::files_of_directory;
-use crate::packlist::{self, IGNORE_FILES};
+use crate::packlist;
 use crate::resolve::{ForeignPackage, ForeignPackages, ForeignSource, RequiredBy, ResolveError, SharedError};
 use crate::rt;
 use crate::store::{PackageRow, StoreDir};
@@ -53,9 +53,7 @@ impl<C: Coordinator> ForeignPackages for SessionForeignPackages<'_, C> {
                 let pinned = request.integrity.as_ref().map(ToString::to_string);
                 let fetched = request.run_with_mem_cache(&self.session.coordination.cache, Caller::Install).await;
                 let row = fetched.map_err(|error| failed(error))?.row.clone();
-                let package = PackageId::new(&row.manifest.name, &row.manifest.version);
-                let prepared = git::check_prepared(self.session, &package, &row.manifest);
-                prepared.map_err(|error| failed(Arc::new(error)))?;
+                git::check_prepared(self.session, &row.manifest).map_err(|error| failed(Arc::new(error)))?;
                 let integrity = row.integrity.clone().or(pinned);
                 let store = self.session.coordination.store.clone();
                 let bytes = rt::blocking("read manifest", move || read_manifest(&row, &store)).await;
@@ -131,8 +129,7 @@ fn read_manifest(row: &PackageRow, store: &StoreDir) -> Option<Vec<u8>> {
 pub(super) fn row_of_directory(dir: &Path, store: &StoreDir) -> io::Result<PackageRow> {
     let all: BTreeSet<String> = files_of_directory(dir)?.into_iter().collect();
     let package_json = rt::fs::read(&dir.join("package.json"))?;
-    let is_ignore_file = |path: &&String| path.rsplit('/').next().is_some_and(|name| IGNORE_FILES.contains(&name));
-    let ignore_files = all.iter().filter(is_ignore_file);
+    let ignore_files = all.iter().filter(|path| packlist::is_ignore_file(path));
     let ignore_files = ignore_files.map(|path| Ok((path.clone(), rt::fs::read(&dir.join(path))?)));
     let ignore_files = ignore_files.collect::<io::Result<_>>()?;
     let mut files = crate::store::PackageFiles::new();

@@ -91,7 +91,10 @@ pub(super) async fn archive_of<C: Coordinator>(
     if session.options.settings.network.offline {
         return Err(GitError::Offline { remote });
     }
-    let refs = remote_refs(project, &remote).await?;
+    let refs = match session.remote_refs(&remote) {
+        Some(refs) => refs,
+        None => session.note_remote_refs(&remote, remote_refs(project, &remote).await?),
+    };
     let wanted = || match &git.wanted {
         Wanted::Head => "default branch".to_owned(),
         Wanted::Named(name) => format!("branch, tag or commit called {name}"),
@@ -138,16 +141,13 @@ async fn remote_refs(project: &Project, remote: &str) -> Result<RemoteRefs, GitE
 }
 
 /// Whether a package is what its publisher means it to be; somebody may have decided that its files will do.
-pub(super) fn check_prepared<C: Coordinator>(
-    session: &Session<C>,
-    package: &PackageId,
-    manifest: &BundledManifest,
-) -> Result<(), GitError> {
+pub(super) fn check_prepared<C: Coordinator>(session: &Session<C>, manifest: &BundledManifest) -> Result<(), GitError> {
     let Some(script) = &manifest.made_by else { return Ok(()) };
-    match session.options.settings.builds.verdict(&package.name, &package.version) {
+    match session.options.settings.builds.verdict(&manifest.name, &manifest.version) {
         Verdict::Denied => Ok(()),
         Verdict::Runs | Verdict::Undecided => {
-            Err(GitError::NotPrepared { package: package.clone(), script: script.clone() })
+            let package = PackageId::new(&manifest.name, &manifest.version);
+            Err(GitError::NotPrepared { package, script: script.clone() })
         }
     }
 }
@@ -157,9 +157,5 @@ pub(super) fn check_all_prepared<C: Coordinator>(
     session: &Session<C>,
     installed: &InstalledPackages,
 ) -> Result<(), InstallError> {
-    for row in installed.values() {
-        let package = PackageId::new(&row.manifest.name, &row.manifest.version);
-        check_prepared(session, &package, &row.manifest)?;
-    }
-    Ok(())
+    installed.values().try_for_each(|row| Ok(check_prepared(session, &row.manifest)?))
 }

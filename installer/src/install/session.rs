@@ -1,6 +1,7 @@
 //! What the stages of one install share, and how it ends.
 
 use super::{CoordinationMode, InstallError, InstallOptions, Residue, Summary};
+use crate::git::RemoteRefs;
 use crate::lockfile::Platform;
 use crate::registry::RegistryClient;
 use crate::reporter::{ProgressEvent, Reporter};
@@ -8,7 +9,7 @@ use crate::resolve::PrefetchingResolver;
 use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
 use crate::tarball::{Beside, Coordinator, Downloader};
 use crate::virtual_store::{Coordination, Importer, Layout};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// One install's registry, store, writer and coordination.
@@ -22,6 +23,8 @@ pub(super) struct Session<C: Coordinator> {
     pub(super) reporter: Arc<dyn Reporter>,
     /// Tarballs, by their URLs, that this install asked for without an integrity: whoever asks for one again has to ask the same.
     unpinned: Mutex<BTreeSet<String>>,
+    /// What git said of a repository, by its URL: who asks for it again has to hear the same.
+    remote_refs: Mutex<BTreeMap<String, Arc<RemoteRefs>>>,
     writer: StoreIndexWriter,
     writer_handle: WriterHandle,
 }
@@ -60,6 +63,7 @@ impl<C: Coordinator> Session<C> {
             downloader,
             reporter,
             unpinned: Mutex::default(),
+            remote_refs: Mutex::default(),
             writer,
             writer_handle,
         })
@@ -73,6 +77,17 @@ impl<C: Coordinator> Session<C> {
     /// Whether a tarball was asked for without an integrity.
     pub(super) fn is_unpinned(&self, url: &str) -> bool {
         self.unpinned.lock().unwrap_or_else(PoisonError::into_inner).contains(url)
+    }
+
+    /// What git said of a repository during this install.
+    pub(super) fn remote_refs(&self, remote: &str) -> Option<Arc<RemoteRefs>> {
+        self.remote_refs.lock().unwrap_or_else(PoisonError::into_inner).get(remote).cloned()
+    }
+
+    /// Remembers what git said of a repository, unless it is known by now; gives what holds.
+    pub(super) fn note_remote_refs(&self, remote: &str, refs: RemoteRefs) -> Arc<RemoteRefs> {
+        let mut known = self.remote_refs.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(remote.to_owned()).or_insert_with(|| Arc::new(refs)).clone()
     }
 
     /// Tells people something.

@@ -183,7 +183,7 @@ fn unpack_entries<R: Read>(
         if path == "package.json" {
             contents.package_json = Some(bytes.to_vec());
         }
-        if is_archive && path.rsplit('/').next().is_some_and(|name| packlist::IGNORE_FILES.contains(&name)) {
+        if is_archive && packlist::is_ignore_file(&path) {
             contents.ignore_files.insert(path.clone(), bytes.to_vec());
         }
         contents.files.insert(path, file);
