@@ -54,14 +54,17 @@ pub struct PackageRow {
     pub integrity: Option<String>,
 }
 
+const HELP: &str = "another process may hold it, or it may be damaged: try again, and if it stays so delete that file; only the \
+                    index is lost";
+
+const HELP_WHEN_FULL: &str = "free some space on the store's disk, or choose another store with --store-dir";
+
 /// The index could not be read or written.
 #[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
-#[error("the store index at {} cannot be {action}", path.display())]
+#[error("the store index at {} cannot be {action}{}", path.display(), if is_full(source) { ": No space left on device" } else { "" })]
 #[diagnostic(
     code(lockstep::store::index),
-    help(
-        "another process may hold it, or it may be damaged: try again, and if it stays so delete that file; only the index is lost"
-    )
+    help("{}", if is_full(source) { HELP_WHEN_FULL } else { HELP })
 )]
 pub struct IndexError {
     /// The database file.
@@ -235,6 +238,13 @@ fn has_no_log_and_gets_none(error: &rusqlite::Error) -> bool {
     matches!(code, Some(SQLITE_READONLY_DIRECTORY | SQLITE_READONLY_CANTINIT))
 }
 
+/// Whether the disk has no room: for the database, or for the memory that its users share, which is a file beside it.
+fn is_full(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_FULL | SQLITE_IOERR_SHMSIZE))
+}
+
 /// A database that is read without a log, as one that nobody changes. Should somebody do so after all, a row may be read as
 /// nonsense: it then counts as absent, and files are compared with their sizes whatever a row says.
 fn as_immutable(path: &Path) -> PathBuf {
@@ -251,6 +261,24 @@ fn failed(path: &Path, action: &'static str) -> impl Fn(rusqlite::Error) -> Inde
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_named() {
+        use rusqlite::ffi::{self, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR_SHMSIZE};
+        let said = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = failed(Path::new("/store/index.db"), "opened")(error);
+            (error.to_string(), miette::Diagnostic::help(&error).unwrap().to_string())
+        };
+        for code in [SQLITE_FULL, SQLITE_IOERR_SHMSIZE] {
+            let (text, help) = said(code);
+            assert_eq!(text, "the store index at /store/index.db cannot be opened: No space left on device");
+            assert!(help.contains("free some space") && help.contains("--store-dir"), "{help}");
+        }
+        let (text, help) = said(SQLITE_CORRUPT);
+        assert_eq!(text, "the store index at /store/index.db cannot be opened");
+        assert!(help.contains("only the index is lost"), "{help}");
+    }
 
     /// A store whose writer was killed: its journal lies beside the database, and nobody holds the lock.
     fn store_after_a_kill(dir: &Path) -> StoreDir {
