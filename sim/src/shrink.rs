@@ -13,6 +13,7 @@ use crate::run::{Run, RunPlan, run};
 use crate::scenario::{Network, Scenario, VersionedName};
 use crate::schedule::{Hold, Schedule};
 use crate::strategy::FewHolds;
+use std::iter::once;
 use std::sync::Arc;
 
 /// How many runs may look for few holds that cause a failure, before its own order of turns is kept.
@@ -23,6 +24,9 @@ const RUNS_MAX: u64 = 2_500;
 
 /// Delays to try in place of a longer one, in milliseconds.
 const DELAYS_MS: [u64; 7] = [0, 1, 3, 10, 30, 100, 300];
+
+/// How many of the holds are tried for other times when the scenario gets simpler.
+const HOLDS_VARIED: usize = 2;
 
 /// A failure made small.
 pub struct Shrunk {
@@ -138,8 +142,9 @@ impl Shrinker {
         loop {
             let candidates = simpler(&self.prepared.scenario, self.failure.violation.subject.as_deref());
             let accepted = candidates.into_iter().any(|scenario| {
-                let schedule = self.schedule.clone();
-                prepare(scenario).is_ok_and(|prepared| self.accept(&prepared, schedule))
+                let schedules = once(self.schedule.clone()).chain(with_other_delays(&self.schedule));
+                prepare(scenario)
+                    .is_ok_and(|prepared| schedules.into_iter().any(|schedule| self.accept(&prepared, schedule)))
             });
             if !accepted {
                 return shrunk;
@@ -165,6 +170,19 @@ impl Shrinker {
             }
         }
     }
+}
+
+/// The same few holds, one of them for another time: with less to do, what somebody has to wait for comes at another moment.
+fn with_other_delays(schedule: &Schedule) -> Vec<Schedule> {
+    let few = schedule.holds.iter().take(HOLDS_VARIED).enumerate();
+    let other = few.flat_map(|(index, hold)| {
+        DELAYS_MS.into_iter().filter(|delay_ms| *delay_ms != hold.delay_ms).map(move |delay_ms| {
+            let mut schedule = schedule.clone();
+            schedule.holds[index].delay_ms = delay_ms;
+            schedule
+        })
+    });
+    other.collect()
 }
 
 /// Scenarios that are a step simpler.
