@@ -56,6 +56,28 @@ fn what_is_said_to_hold_a_promise_exists() {
     assert_eq!(missing_tests(wrong, root), ["killed::no_such_test", "no_file::x", "scenarios/none.json"]);
 }
 
+/// The files beside a `main.rs` that it does not name: nobody would run them.
+fn unnamed(tests: &Path) -> Vec<String> {
+    let main = std::fs::read_to_string(tests.join("main.rs")).unwrap();
+    let entries = std::fs::read_dir(tests).unwrap().map(|entry| entry.unwrap().path());
+    let modules = entries.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let names = modules.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+    names.filter(|name| name != "main" && !main.lines().any(|line| line == format!("mod {name};"))).collect()
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for package in TESTED {
+        assert_eq!(unnamed(&root.join(package).join("tests")), [""; 0], "name them in {package}/tests/main.rs");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("main.rs"), "mod named;\n").unwrap();
+    std::fs::write(dir.path().join("named.rs"), "").unwrap();
+    std::fs::write(dir.path().join("forgotten.rs"), "").unwrap();
+    assert_eq!(unnamed(dir.path()), ["forgotten"]);
+}
+
 /// What only `installer::rt` may use: clocks, chance, tasks, threads, the disk, the network, and knowing the simulator.
 const BEHIND_THE_SEAM: [&str; 13] = [
     "std::fs",

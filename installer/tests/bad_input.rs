@@ -1,10 +1,8 @@
 //! What goes wrong for people, and what the real binary says then: exit code 1, what failed, why, and what to do.
 //! Nothing half-written stays where a later run would trust it.
 
-mod support;
-
+use crate::support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded, tarball};
 use serde_json::json;
-use support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded, tarball};
 
 #[test]
 fn no_package_json() {

@@ -2,17 +2,14 @@
 //! works and the others find everything done.
 #![cfg(target_os = "linux")]
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, command, project, succeeded};
+use crate::tree::assert_same_tree;
 use serde_json::json;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
-use support::{LocalRegistry, Package, command, project, succeeded};
 use tempfile::TempDir;
-use tree::assert_same_tree;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,10 +1,8 @@
 //! `add`, `remove` and `update`: package.json keeps its looks, and lockfile and node_modules follow it.
 
-mod support;
-
+use crate::support::{LocalRegistry, Package, failed, lockstep, run, says, succeeded};
 use serde_json::json;
 use std::path::Path;
-use support::{LocalRegistry, Package, failed, lockstep, run, says, succeeded};
 use tempfile::TempDir;
 
 const MANIFEST: &str = "{\n    \"name\": \"mine\",\n    \"scripts\": { \"x\":\"y\" },\n    \"dependencies\": {\n        \"leaf\": \"~1.0.0\"\n    }\n}\n";

@@ -2,16 +2,13 @@
 //! what stays is an error that names the URL and the cause. Nothing hangs.
 #![cfg(unix)]
 
-mod server;
-mod support;
-
+use crate::server::{Exchange, Server};
+use crate::support::{Package, binary, failed, project, says, succeeded};
 use serde_json::json;
-use server::{Exchange, Server};
 use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use support::{Package, binary, failed, project, says, succeeded};
 
 /// The longest silence that the installs allow, in milliseconds.
 const SILENCE_MS: u64 = 400;

@@ -1,13 +1,10 @@
 //! Packages that no registry has: tarballs by URL, tarballs and directories of this machine. Each is had once.
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, failed, integrity, lockstep, project, says, succeeded, tarball};
+use crate::tree::tree;
 use serde_json::json;
 use std::path::Path;
-use support::{LocalRegistry, Package, failed, integrity, lockstep, project, says, succeeded, tarball};
 use tempfile::TempDir;
-use tree::tree;
 
 fn registry() -> LocalRegistry {
     let registry = LocalRegistry::start();

@@ -4,16 +4,13 @@
 //! The disks are small ones in memory, which only root may mount: elsewhere these tests say that they are skipped.
 #![cfg(target_os = "linux")]
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, failed, in_store, lockstep, project, says, succeeded};
+use crate::tree::{assert_same_tree, tree};
 use installer::store::StoreDir;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::{LocalRegistry, Package, failed, in_store, lockstep, project, says, succeeded};
 use tempfile::TempDir;
-use tree::assert_same_tree;
 
 /// A small disk; it is gone with the value.
 struct SmallDisk {
@@ -109,7 +106,7 @@ fn a_full_project_is_named_and_the_next_run_works() {
         says(&text, &["No space left on device", "free space on its disk"]);
         assert!(text.replace(['\n', '│', ' '], "").contains("project/node_modules/.pnpm/"), "{text}");
         assert!(!dir.join("node_modules/a").exists());
-        let left = tree::tree(&dir).into_keys().filter(|path| path.contains(".lockstep-tmp-"));
+        let left = tree(&dir).into_keys().filter(|path| path.contains(".lockstep-tmp-"));
         assert_eq!(left.collect::<Vec<_>>(), [""; 0]);
         disk.enlarge();
         succeeded(&lockstep(&registry, &dir, &arguments));

@@ -1,14 +1,12 @@
 //! Git dependencies, end to end: a real repository that git is told to take for one of a host, and a proxy that answers for
 //! the host with archives of its commits.
 
-mod support;
-mod tls;
-
+use crate::support::{LocalRegistry, Package, binary, failed, project, says, succeeded};
+use crate::tls;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
-use support::{LocalRegistry, Package, binary, failed, project, says, succeeded};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

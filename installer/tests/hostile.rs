@@ -1,15 +1,12 @@
 //! What strangers can put into tarballs, packuments, lockfiles and settings to write where they may not, to be run, or to use up
 //! the machine: each is refused with its reason, and nothing outside of the project and the store has changed.
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, failed, integrity, lockstep, project, says, succeeded, tarball};
+use crate::tree::tree;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use support::{LocalRegistry, Package, failed, integrity, lockstep, project, says, succeeded, tarball};
 use tempfile::TempDir;
-use tree::tree;
 
 /// A project three directories down, so that a path that leads out of it lands where it is noticed.
 struct Cage {

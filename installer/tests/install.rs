@@ -1,12 +1,9 @@
 //! Installing, end to end: the real binary, a registry on a local socket, and what is on the disk afterwards.
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, lockstep, project, succeeded};
+use crate::tree::{assert_same_tree, tree};
 use serde_json::json;
-use support::{LocalRegistry, Package, lockstep, project, succeeded};
 use tempfile::TempDir;
-use tree::{assert_same_tree, tree};
 
 /// A registry with one package of each kind that matters here.
 fn registry() -> LocalRegistry {

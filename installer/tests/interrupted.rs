@@ -2,16 +2,13 @@
 //! tree that an undisturbed install makes, and nothing temporary is left.
 #![cfg(unix)]
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, command, in_store, lockstep, project, succeeded};
+use crate::tree::{assert_same_tree, tree};
 use serde_json::json;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use support::{LocalRegistry, Package, command, in_store, lockstep, project, succeeded};
 use tempfile::TempDir;
-use tree::{assert_same_tree, tree};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,10 +2,8 @@
 //!
 //! The simulator shows the same race under every order of events (sim/tests); this shows that it is not an artefact of it.
 
-mod support;
-
+use crate::support::{LocalRegistry, Package, lockstep, project, succeeded};
 use serde_json::json;
-use support::{LocalRegistry, Package, lockstep, project, succeeded};
 
 /// Longer than resolution and prefetches take here, so the partition finds no committed row.
 const COMMIT_LAG: [&str; 2] = ["--index-commit-lag", "3000"];

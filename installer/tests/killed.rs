@@ -5,9 +5,8 @@
 //! at about the same moments.)
 #![cfg(unix)]
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, command, project, run, succeeded};
+use crate::tree::{assert_same_tree, tree};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
@@ -15,8 +14,6 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
-use support::{LocalRegistry, Package, command, project, run, succeeded};
-use tree::{assert_same_tree, tree};
 
 /// How many installs are killed.
 const KILLS: u32 = 200;

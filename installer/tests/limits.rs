@@ -2,9 +2,8 @@
 //! what cannot says what is missing.
 #![cfg(unix)]
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, command, failed, in_store, lockstep, project, says, succeeded};
+use crate::tree::{assert_same_tree, tree};
 use serde_json::json;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +11,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Instant;
-use support::{LocalRegistry, Package, command, failed, in_store, lockstep, project, says, succeeded};
-use tree::assert_same_tree;
 
 /// Somebody who is not root, to whom no file belongs.
 const NOBODY: u32 = 65534;
@@ -102,12 +99,12 @@ fn a_store_that_may_only_be_read_is_enough_when_it_has_everything() {
     assert!(!in_store(&first, "index.db-wal").exists());
     chmod("a+rX", root.path());
     chmod("a-w", &first.join("store"));
-    let before = tree::tree(&first.join("store"));
+    let before = tree(&first.join("store"));
     registry.forget_requests();
     for arguments in [["--frozen-lockfile"].as_slice(), &["--frozen-lockfile", "--force"], &["--offline"]] {
         let text = succeeded(&as_somebody_else(&registry, root.path(), &second, arguments));
         assert!(!text.contains("WARN"), "{text}");
-        let names = |dir: &Path| tree::tree(&dir.join("node_modules")).into_keys().collect::<Vec<_>>();
+        let names = |dir: &Path| tree(&dir.join("node_modules")).into_keys().collect::<Vec<_>>();
         assert_eq!(names(&second), names(&first));
     }
     assert_eq!(registry.tarball_requests().len(), 0);
@@ -117,7 +114,7 @@ fn a_store_that_may_only_be_read_is_enough_when_it_has_everything() {
     let text = failed(&as_somebody_else(&registry, root.path(), &third, &["--no-frozen-lockfile"]));
     says(&text, &["c@1.0.0", "cannot write to the store at", "ermission denied", "--store-dir"]);
     assert!(!third.join("node_modules/c").exists());
-    assert_eq!(tree::tree(&first.join("store")), before);
+    assert_eq!(tree(&first.join("store")), before);
     chmod("u+w", root.path());
 }
 

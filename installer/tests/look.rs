@@ -1,13 +1,11 @@
 //! `list`, `why` and `store`: what they say, and what `store verify` repairs.
 
-mod support;
-
+use crate::support::{LocalRegistry, Package, in_store, lockstep, named_command, project, run, says, succeeded};
 use installer::store::StoreDir;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, SystemTime};
-use support::{LocalRegistry, Package, in_store, lockstep, named_command, project, succeeded};
 use tempfile::TempDir;
 
 fn installed() -> (LocalRegistry, TempDir) {
@@ -140,7 +138,7 @@ fn where_nothing_is_installed_it_says_so() {
     project(dir.path(), &json!({}));
     let output = look(&registry, dir.path(), &["list"]);
     assert_eq!(output.status.code(), Some(1));
-    support::says(&String::from_utf8_lossy(&output.stderr), &["nothing is installed", "lockstep install"]);
+    says(&String::from_utf8_lossy(&output.stderr), &["nothing is installed", "lockstep install"]);
 }
 
 /// A file of the store with these words in it.
@@ -262,11 +260,11 @@ fn prune_removes_what_no_project_uses() {
     let (registry, dir) = installed();
     let text = said(&look(&registry, dir.path(), &["store", "prune"]), 0);
     assert!(text.contains("Removed 0 packages"), "{text}");
-    succeeded(&support::run(&registry, dir.path(), "remove", &["app"]));
+    succeeded(&run(&registry, dir.path(), "remove", &["app"]));
     let text = said(&look(&registry, dir.path(), &["store", "prune"]), 0);
     assert!(text.starts_with("- app@1.0.0\n- middle@1.0.0\nRemoved 2 packages, 3 files"), "{text}");
     let text = said(&look(&registry, dir.path(), &["store", "status"]), 0);
     assert!(text.contains("3 packages"), "{text}");
-    succeeded(&support::run(&registry, dir.path(), "add", &["app"]));
+    succeeded(&run(&registry, dir.path(), "add", &["app"]));
     assert!(dir.path().join("node_modules/app/big.js").exists());
 }

@@ -1,10 +1,8 @@
 //! What pnpm-workspace.yaml changes in an install: what is hoisted, for which machines, and what manifests are taken to say.
 
-mod support;
-
+use crate::support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded};
 use serde_json::json;
 use std::path::Path;
-use support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded};
 use tempfile::TempDir;
 
 fn registry() -> LocalRegistry {

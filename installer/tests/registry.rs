@@ -1,14 +1,12 @@
 //! The registry client against real sockets: a server on this machine that misbehaves on purpose.
 
-mod server;
-
+use crate::server::{Exchange, Server};
 use bytes::Bytes;
 use installer::config::{Credentials, Proxy, Settings};
 use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;
 use installer::registry::{Demand, Detail, FetchError, FetchErrorKind, Phase, RegistryClient, TarballFetch};
 use installer::reporter::{ProgressEvent, Reporter};
-use server::{Exchange, Server};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

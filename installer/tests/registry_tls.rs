@@ -1,7 +1,6 @@
 //! The registry client over TLS: a server with a certificate that only some settings trust.
 
-mod tls;
-
+use crate::tls;
 use installer::config::Settings;
 use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;

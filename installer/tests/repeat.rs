@@ -1,13 +1,10 @@
 //! A second install where nothing changed ends at once; one where anything changed does not.
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, lockstep, project, succeeded};
+use crate::tree::tree;
 use serde_json::json;
 use std::path::Path;
-use support::{LocalRegistry, Package, lockstep, project, succeeded};
 use tempfile::TempDir;
-use tree::tree;
 
 fn installed() -> (LocalRegistry, TempDir) {
     let (registry, dir) = (LocalRegistry::start(), tempfile::tempdir().unwrap());

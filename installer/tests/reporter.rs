@@ -1,12 +1,10 @@
 //! What people and programs are told: the four numbers, the summary, NDJSON, errors; and what is not told.
 
-mod support;
-
+use crate::support::{LocalRegistry, Package, command, failed, lockstep, project, says, succeeded};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
-use support::{LocalRegistry, Package, command, failed, lockstep, project, says, succeeded};
 use tempfile::TempDir;
 
 fn registry() -> LocalRegistry {

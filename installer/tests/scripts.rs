@@ -1,13 +1,11 @@
 //! Lifecycle scripts: whose run, in which order, with what around them, and what becomes of failures.
 #![cfg(unix)]
 
-mod support;
-
+use crate::support::{LocalRegistry, Package, command, failed, lockstep, project, run, says, succeeded};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{LocalRegistry, Package, command, failed, lockstep, project, run, says, succeeded};
 use tempfile::TempDir;
 
 /// Appends a line to `log` in the project's directory.

@@ -1,14 +1,11 @@
 //! Tokens and passwords reach the registry that they are for, and nothing else: no line of output, no file that an install leaves.
 
-mod server;
-mod support;
-
+use crate::server::{Exchange, Server};
+use crate::support::{Package, binary, project};
 use base64::Engine as _;
 use serde_json::json;
-use server::{Exchange, Server};
 use std::path::Path;
 use std::process::Output;
-use support::{Package, binary, project};
 
 /// What must never be seen. The last two are a user and a password in a URL.
 const SECRETS: [&str; 4] = ["npm_t0kenFromTheFile", "npm_t0kenFromTheEnvironment", "us3rInTheUrl", "passw0rdInTheUrl"];

@@ -3,14 +3,11 @@
 //! The real binary runs with another `getaddrinfo` (fixtures/slow_names.c), which needs a C compiler and a linker that preloads.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
-mod server;
-mod support;
-
+use crate::server::{Exchange, Server};
+use crate::support::{Package, binary, failed, project, says, succeeded};
 use serde_json::{Map, json};
-use server::{Exchange, Server};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use support::{Package, binary, failed, project, says, succeeded};
 
 /// How many packages the project asks for, each with a packument and a tarball.
 const PACKAGES: usize = 40;

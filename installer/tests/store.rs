@@ -1,16 +1,13 @@
 //! One store for many projects: used by several installs at once, and damaged behind our back. An install repairs what it
 //! can and says clearly what it cannot; it never links a file that is missing or cut short.
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, command, failed, in_store, lockstep, project, says, succeeded};
+use crate::tree::{assert_same_tree, tree};
 use installer::store::RowKey;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use support::{LocalRegistry, Package, command, failed, in_store, lockstep, project, says, succeeded};
 use tempfile::TempDir;
-use tree::assert_same_tree;
 
 const NAMES: [&str; 16] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "@s/m", "@s/n", "@s/o", "@s/p"];
 
@@ -51,7 +48,7 @@ fn modules(dir: &TempDir) -> PathBuf {
 /// All files in a store, in a fixed order.
 fn stored_files(dir: &TempDir) -> Vec<PathBuf> {
     let root = in_store(dir.path(), "files");
-    let files = tree::tree(&root).into_iter().filter(|(_, what)| what != "a directory");
+    let files = tree(&root).into_iter().filter(|(_, what)| what != "a directory");
     files.map(|(path, _)| root.join(path)).collect()
 }
 

@@ -2,20 +2,17 @@
 //! nothing of it is left at the end, and colours are there where they are wanted.
 #![cfg(unix)]
 
-mod server;
-mod support;
-
+use crate::server::{Exchange, Server};
+use crate::support::{Package, binary, project};
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
-use server::{Exchange, Server};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
-use support::{Package, binary, project};
 
 /// So long a name that a line of 80 columns cannot hold it and a gauge.
 const LONG: &str = "@a-scope-with-a-long-name/and-a-package-with-a-name-that-is-not-short";

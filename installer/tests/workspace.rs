@@ -1,13 +1,10 @@
 //! Workspaces, end to end: several projects, one lockfile, one virtual store, and at most one download per tarball.
 
-mod support;
-mod tree;
-
+use crate::support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded};
+use crate::tree::tree;
 use serde_json::{Value, json};
 use std::path::Path;
-use support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded};
 use tempfile::TempDir;
-use tree::tree;
 
 fn registry() -> LocalRegistry {
     let registry = LocalRegistry::start();

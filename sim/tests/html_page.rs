@@ -4,9 +4,7 @@
 
 #![cfg(madsim)]
 
-mod browser;
-
-use browser::Browser;
+use crate::browser::{self, Browser};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,5 @@
 //! An HTTP server for tests, one thread a connection: simple enough to misbehave exactly as told.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,5 @@
 //! A registry on a local socket that counts requests, and the real binary run against it.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use base64::Engine as _;
 use bytes::Bytes;
 use http_body_util::Full;

@@ -39,7 +39,6 @@ fn add(dir: &Path, prefix: &str, entries: &mut BTreeMap<String, String>) {
 
 /// Asserts that two directories hold the same; says what differs, and not all that does not.
 #[track_caller]
-#[allow(dead_code, reason = "each test file uses its part")]
 pub fn assert_same_tree(actual: &Path, expected: &Path) {
     let (actual, expected) = (tree(actual), tree(expected));
     let short = |entry: Option<&String>| entry.map(|entry| entry.chars().take(120).collect::<String>());

@@ -1,5 +1,7 @@
 //! A headless Chromium, driven by its DevTools protocol.
 
+#![cfg(madsim)]
+
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;

@@ -1,0 +1,6 @@
+//! The tests of the benches, as one program.
+
+mod launcher;
+mod load;
+mod recorded;
+mod soak;

@@ -1,0 +1,35 @@
+//! The tests of the installer from outside, as one program: each links it once, which is most of the time and nearly all of the disk.
+
+mod architecture;
+mod bad_input;
+mod beside;
+mod cli;
+mod edit;
+mod faults;
+mod foreign;
+mod full_disk;
+mod fuzz_corpus;
+mod git;
+mod hostile;
+mod install;
+mod interrupted;
+mod issue_12241;
+mod killed;
+mod limits;
+mod look;
+mod mem_cache;
+mod project_settings;
+mod registry;
+mod registry_tls;
+mod repeat;
+mod reporter;
+mod scripts;
+mod secrets;
+mod server;
+mod slow_names;
+mod store;
+mod support;
+mod terminal;
+mod tls;
+mod tree;
+mod workspace;
