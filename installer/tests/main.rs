@@ -11,6 +11,7 @@ mod full_disk;
 mod fuzz_corpus;
 mod git;
 mod hostile;
+mod http2;
 mod install;
 mod interrupted;
 mod issue_12241;

@@ -1,7 +1,7 @@
 //! Connections for hyper: the seam's TCP streams, inside TLS for https.
 
 use super::names::Names;
-use super::tls::Tls;
+use super::tls::{Http, Tls};
 use super::tunnel;
 use crate::config::{NetworkSettings, Proxies};
 use crate::rt;
@@ -19,7 +19,6 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Why there is no connection. Causes are shared, so that it can be cloned.
 #[derive(Debug, Clone, Error)]
@@ -130,11 +129,14 @@ impl Connector {
         if !https {
             return Ok(TokioIo::new(RegistryStream::Plain(self.stream("http", &host, port).await?)));
         }
-        let connector = self.tls.connector().await?;
-        let name = ServerName::try_from(host.clone()).map_err(|_| ConnectError::Host(host.clone()))?;
-        let stream = connector.connect(name, self.stream("https", &host, port).await?).await;
-        let stream = stream.map_err(|cause| ConnectError::Tls { host, cause: Arc::new(cause) })?;
-        Ok(TokioIo::new(RegistryStream::Tls(Box::new(stream))))
+        let mut http = self.tls.http_of(&host);
+        loop {
+            let stream = self.stream("https", &host, port).await?;
+            match self.tls.connect(http, &host, stream).await? {
+                Some(stream) => return Ok(TokioIo::new(RegistryStream::Tls(http, Box::new(stream)))),
+                None => http = Http::Two,
+            }
+        }
     }
 
     /// A TCP stream to the host, through a proxy where one is set.
@@ -164,12 +166,15 @@ impl tower_service::Service<Uri> for Connector {
 #[derive(Debug)]
 pub(super) enum RegistryStream {
     Plain(rt::Stream),
-    Tls(Box<TlsStream<rt::Stream>>),
+    Tls(Http, Box<TlsStream<rt::Stream>>),
 }
 
 impl Connection for RegistryStream {
     fn connected(&self) -> Connected {
-        Connected::new()
+        match self {
+            RegistryStream::Tls(Http::Two, _) => Connected::new().negotiated_h2(),
+            RegistryStream::Tls(Http::One, _) | RegistryStream::Plain(_) => Connected::new(),
+        }
     }
 }
 
@@ -177,7 +182,7 @@ impl AsyncRead for RegistryStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             RegistryStream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            RegistryStream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            RegistryStream::Tls(_, stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -186,21 +191,21 @@ impl AsyncWrite for RegistryStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             RegistryStream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            RegistryStream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            RegistryStream::Tls(_, stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             RegistryStream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            RegistryStream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            RegistryStream::Tls(_, stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             RegistryStream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            RegistryStream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            RegistryStream::Tls(_, stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

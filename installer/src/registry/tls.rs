@@ -1,23 +1,40 @@
-//! TLS: whose certificates are trusted, read at the first https connection.
+//! TLS: whose certificates are trusted, read at the first https connection, and which HTTP is spoken inside.
+//!
+//! HTTP/1.1 wherever a server speaks it: then each download has a connection of its own, and one that stalls or breaks takes no
+//! other with it. HTTP/2 with a server that refuses it.
 
 use super::connector::ConnectError;
 use crate::config::NetworkSettings;
 use crate::rt;
+use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{
+    AlertDescription, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 /// The TLS side of a client's connections.
 #[derive(Debug)]
 pub(super) struct Tls {
     trust: Trust,
-    connector: OnceCell<Connector>,
+    connectors: OnceCell<Connectors>,
+    /// Hosts that speak nothing but HTTP/2.
+    only_http2: Mutex<BTreeSet<String>>,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Http {
+    One,
+    Two,
 }
 
 /// Whom to trust.
@@ -28,12 +45,15 @@ struct Trust {
     strict: bool,
 }
 
-#[derive(Clone)]
-struct Connector(TlsConnector);
+/// One for each HTTP.
+struct Connectors {
+    one: TlsConnector,
+    two: TlsConnector,
+}
 
-impl std::fmt::Debug for Connector {
+impl std::fmt::Debug for Connectors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsConnector")
+        f.write_str("Connectors")
     }
 }
 
@@ -41,36 +61,70 @@ impl Tls {
     pub fn new(network: &NetworkSettings) -> Self {
         let files = network.cafile.iter().chain(&network.node_extra_ca_certs).cloned().collect();
         let trust = Trust { files, ca: network.ca.clone(), strict: network.strict_ssl };
-        Tls { trust, connector: OnceCell::new() }
+        Tls { trust, connectors: OnceCell::new(), only_http2: Mutex::default() }
     }
 
-    /// What turns a stream into a TLS stream.
+    /// Which HTTP to ask this host for.
+    pub fn http_of(&self, host: &str) -> Http {
+        let only_http2 = self.only_http2.lock().unwrap_or_else(PoisonError::into_inner);
+        if only_http2.contains(host) { Http::Two } else { Http::One }
+    }
+
+    /// TLS on a stream, with this HTTP inside; none when the host wants the other one, and is known to from then on.
     ///
     /// # Errors
-    /// [`ConnectError::Certificates`] when a certificate file cannot be read.
-    pub async fn connector(&self) -> Result<TlsConnector, ConnectError> {
+    /// When a certificate file cannot be read, the host cannot be named, or TLS says no.
+    pub async fn connect(
+        &self,
+        http: Http,
+        host: &str,
+        stream: rt::Stream,
+    ) -> Result<Option<TlsStream<rt::Stream>>, ConnectError> {
         let build = || async {
             let trust = self.trust.clone();
-            rt::blocking("load certificates", move || trust.connector()).await
+            rt::blocking("load certificates", move || trust.connectors()).await
         };
-        self.connector.get_or_try_init(build).await.map(|connector| connector.0.clone())
+        let connectors = self.connectors.get_or_try_init(build).await?;
+        let connector = match http {
+            Http::One => &connectors.one,
+            Http::Two => &connectors.two,
+        };
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::Host(host.to_owned()))?;
+        match connector.connect(name, stream).await {
+            Ok(stream) => Ok(Some(stream)),
+            Err(refusal) if http == Http::One && wants_other_protocol(&refusal) => {
+                self.only_http2.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned());
+                Ok(None)
+            }
+            Err(cause) => Err(ConnectError::Tls { host: host.to_owned(), cause: Arc::new(cause) }),
+        }
     }
 }
 
+/// Whether the server speaks none of the protocols that it was offered; RFC 7301, section 3.2.
+fn wants_other_protocol(refusal: &io::Error) -> bool {
+    let error = refusal.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    matches!(error, Some(Error::AlertReceived(AlertDescription::NoApplicationProtocol)))
+}
+
 impl Trust {
-    fn connector(&self) -> Result<Connector, ConnectError> {
+    fn connectors(&self) -> Result<Connectors, ConnectError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .expect("the ring provider supports the default versions");
-        let mut config = if self.strict {
+        let config = if self.strict {
             builder.with_root_certificates(self.roots()?).with_no_client_auth()
         } else {
             let verifier = Arc::new(TrustAnyone(provider));
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Connector(TlsConnector::from(Arc::new(config))))
+        let with = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            TlsConnector::from(Arc::new(config))
+        };
+        Ok(Connectors { one: with(b"http/1.1"), two: with(b"h2") })
     }
 
     /// The system's certificates (or those that SSL_CERT_FILE names), and those of the settings.
@@ -154,6 +208,6 @@ mod tests {
         let nonsense = Trust { files: Vec::new(), ca: vec!["nonsense".into()], strict: true };
         assert!(nonsense.roots().unwrap_err().to_string().contains("`ca`"));
         let nobody = Trust { files: Vec::new(), ca: Vec::new(), strict: false };
-        assert!(nobody.connector().is_ok());
+        assert!(nobody.connectors().is_ok());
     }
 }

@@ -68,6 +68,9 @@ impl Transport {
             .timer(rt::Timer)
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(network.network_concurrency)
+            // Over HTTP/2 a connection that went silent would be used for the next try, too.
+            .http2_keep_alive_interval(network.fetch_timeout / 2)
+            .http2_keep_alive_timeout(network.fetch_timeout / 2)
             .build(Connector::new(network));
         Transport { http, auth, user_agent, silence_max: network.fetch_timeout }
     }
