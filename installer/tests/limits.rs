@@ -6,7 +6,7 @@ use crate::support::{LocalRegistry, Package, command, failed, in_store, lockstep
 use crate::tree::{assert_same_tree, tree};
 use serde_json::json;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -116,6 +116,47 @@ fn a_store_that_may_only_be_read_is_enough_when_it_has_everything() {
     assert!(!third.join("node_modules/c").exists());
     assert_eq!(tree(&first.join("store")), before);
     chmod("u+w", root.path());
+}
+
+/// What belongs to root in a directory, with itself.
+fn of_root(dir: &Path) -> Vec<String> {
+    let below = tree(dir).into_keys().map(|path| dir.join(path)).chain([dir.to_owned()]);
+    let of_root = below.filter(|path| std::fs::symlink_metadata(path).unwrap().uid() == 0);
+    of_root.map(|path| path.display().to_string()).collect()
+}
+
+/// With `sudo`, or in a container into which a cache is mounted.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_root_puts_into_somebodys_store_is_that_users() {
+    if !is_root() {
+        eprintln!("only root can do what root must not: skipped");
+        return;
+    }
+    let (registry, root) = (registry(), tempfile::tempdir().unwrap());
+    let [first, second] = ["first #1?%41", "second"].map(|name| root.path().join(name));
+    for (dir, dependencies) in [(&first, json!({ "a": "1" })), (&second, json!({ "a": "1", "c": "1" }))] {
+        std::fs::create_dir_all(dir).unwrap();
+        project(dir, &json!({ "dependencies": dependencies }));
+    }
+    let store = first.join("store");
+    std::fs::create_dir(&store).unwrap();
+    assert!(Command::new("chown").arg(NOBODY.to_string()).arg(&store).status().unwrap().success());
+    chmod("a+rX", root.path());
+    succeeded(&lockstep(&registry, &first, &[]));
+    assert!(store.join("v2/locks").exists() && store.join("v2/packuments").exists());
+    assert_eq!(of_root(&store), [""; 0]);
+
+    // That user goes on with it: new files beside those that are there, and new rows.
+    registry.forget_requests();
+    succeeded(&as_somebody_else(&registry, root.path(), &second, &["--no-frozen-lockfile"]));
+    assert_eq!(registry.tarball_requests(), [("/c/-/c-1.0.0.tgz".to_owned(), 1)].into());
+
+    // Where nobody else's directory is, what root makes is root's: so the question above can be answered with no.
+    project(&second, &json!({ "dependencies": { "a": "1" } }));
+    let own = root.path().join("own");
+    succeeded(&lockstep(&registry, &second, &["--no-frozen-lockfile", "--store-dir", own.to_str().unwrap()]));
+    assert!(of_root(&own).len() > 10);
 }
 
 /// The modes of everything below that is no link, as path and octal digits.

@@ -19,6 +19,7 @@ mod killed;
 mod limits;
 mod look;
 mod mem_cache;
+mod no_locks;
 mod project_settings;
 mod registry;
 mod registry_tls;

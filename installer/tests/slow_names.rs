@@ -4,23 +4,12 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use crate::server::{Exchange, Server};
-use crate::support::{Package, binary, failed, project, says, succeeded};
+use crate::support::{Package, binary, failed, preload, project, says, succeeded};
 use serde_json::{Map, json};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// How many packages the project asks for, each with a packument and a tarball.
 const PACKAGES: usize = 40;
-
-/// Compiles the other `getaddrinfo`.
-fn slow_names(dir: &Path) -> PathBuf {
-    let (source, library) =
-        (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/slow_names.c"), dir.join("slow_names.so"));
-    let mut compile = Command::new("cc");
-    compile.args(["-shared", "-fPIC", "-o"]).arg(&library).args([source, "-ldl"]);
-    assert!(compile.status().expect("there is a C compiler").success());
-    library
-}
 
 fn packages() -> Vec<Package> {
     (0..PACKAGES).map(|number| Package::new(format!("p{number:02}").leak(), "1.0.0")).collect()
@@ -52,7 +41,7 @@ fn install(host: &str, registry: &Server, fetch_timeout_ms: u32) -> (Output, Vec
     command.envs(settings.map(|(name, value)| (format!("npm_config_fetch_{name}"), value.to_owned())));
     command.env("npm_config_store_dir", dir.path().join("store"));
     let lookups = dir.path().join("lookups");
-    command.env("LD_PRELOAD", slow_names(dir.path())).env("LOOKUPS", &lookups);
+    command.env("LD_PRELOAD", preload("slow_names", dir.path())).env("LOOKUPS", &lookups);
     let output = command.output().unwrap();
     let asked = std::fs::read_to_string(lookups).unwrap_or_default();
     (output, asked.lines().map(ToOwned::to_owned).collect())

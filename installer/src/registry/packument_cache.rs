@@ -64,9 +64,13 @@ impl PackumentCache {
 
     /// The registry vouches for what is cached for this URL once more.
     pub async fn renew(&self, url: &str) {
-        let path = self.path(url);
+        let (store, path) = (self.store.clone(), self.path(url));
+        let renew = move || {
+            let _owner = store.act_as_owner();
+            rt::fs::touch(&path)
+        };
         // A hint: what is not renewed is asked for again.
-        let _ = rt::blocking("renew packument", move || rt::fs::touch(&path)).await;
+        let _ = rt::blocking("renew packument", renew).await;
     }
 
     /// Keeps a packument.
@@ -74,9 +78,10 @@ impl PackumentCache {
     /// # Errors
     /// When the disk refuses; what was cached before is still there then.
     pub async fn write(&self, url: &str, packument: CachedPackument) -> io::Result<()> {
-        let (path, head) = (self.path(url), Head::new(url, &packument));
-        let temporary = self.store.root().join("tmp").join(rt::unique());
+        let (store, path, head) = (self.store.clone(), self.path(url), Head::new(url, &packument));
         rt::blocking("write packument", move || {
+            let _owner = store.act_as_owner();
+            let temporary = store.tmp_dir().join(rt::unique());
             let mut file = serde_json::to_vec(&head)?;
             file.push(b'\n');
             file.extend_from_slice(&packument.body);

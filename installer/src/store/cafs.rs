@@ -39,6 +39,7 @@ pub fn digest(bytes: &[u8]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreDir {
     root: PathBuf,
+    owner: rt::Owner,
 }
 
 impl StoreDir {
@@ -47,12 +48,19 @@ impl StoreDir {
 
     /// The store below `dir`, which need not exist yet.
     pub fn new(dir: &Path) -> Self {
-        StoreDir { root: dir.join(Self::VERSION) }
+        let root = dir.join(Self::VERSION);
+        StoreDir { owner: rt::Owner::of(&root), root }
     }
 
     /// Where the store lives, the layout's version included.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Lets this thread write to the store as the user to whom it belongs, should root be at work: what root owns there is closed
+    /// to that user. Everything that writes to a store does so under it.
+    pub fn act_as_owner(&self) -> rt::Acting {
+        self.owner.act()
     }
 
     /// Where the index database lives.
@@ -87,6 +95,7 @@ impl StoreDir {
     /// # Errors
     /// When the disk refuses: read-only, full, or not ours.
     pub fn create(&self) -> io::Result<()> {
+        let _owner = self.act_as_owner();
         rt::fs::create_dir_all(&self.files_dir())?;
         rt::fs::create_dir_all(&self.tmp_dir())?;
         self.sweep_tmp_dir();
@@ -133,6 +142,7 @@ impl StoreDir {
         if self.has(&file) {
             return Ok(file);
         }
+        let _owner = self.act_as_owner();
         let temporary = self.tmp_dir().join(rt::unique());
         let written = rt::fs::write_new(&temporary, bytes, executable).and_then(|()| self.publish(&temporary, &path));
         if let Err(error) = written {

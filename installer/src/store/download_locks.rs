@@ -9,13 +9,12 @@ use crate::rt::LockFile;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The locks of one install on one store. Nothing is opened before the first one is asked for.
 #[derive(Debug)]
 pub struct DownloadLocks {
-    path: PathBuf,
+    store: StoreDir,
     state: Mutex<State>,
 }
 
@@ -36,7 +35,7 @@ pub struct DownloadLock {
 impl DownloadLocks {
     /// The locks of this store.
     pub fn new(store: &StoreDir) -> Arc<Self> {
-        Arc::new(DownloadLocks { path: store.locks_path(), state: Mutex::default() })
+        Arc::new(DownloadLocks { store: store.clone(), state: Mutex::default() })
     }
 
     /// The lock of a tarball; none while another process holds it. Blocks for the disk, never for another holder.
@@ -52,7 +51,10 @@ impl DownloadLocks {
         } else {
             let file = match file {
                 Some(file) => file,
-                None => file.insert(LockFile::open(&self.path)?),
+                None => {
+                    let _owner = self.store.act_as_owner();
+                    file.insert(LockFile::open(&self.store.locks_path())?)
+                }
             };
             if !file.try_lock(place)? {
                 return Ok(None);

@@ -57,14 +57,12 @@ pub struct PackageRow {
 const HELP: &str = "another process may hold it, or it may be damaged: try again, and if it stays so delete that file; only the \
                     index is lost";
 
-const HELP_WHEN_FULL: &str = "free some space on the store's disk, or choose another store with --store-dir";
-
 /// The index could not be read or written.
 #[derive(Debug, Clone, thiserror::Error, miette::Diagnostic)]
-#[error("the store index at {} cannot be {action}{}", path.display(), if is_full(source) { ": No space left on device" } else { "" })]
+#[error("the store index at {} cannot be {action}{}", path.display(), reason(source).map(|(reason, _)| reason).unwrap_or_default())]
 #[diagnostic(
     code(lockstep::store::index),
-    help("{}", if is_full(source) { HELP_WHEN_FULL } else { HELP })
+    help("{}", reason(source).map_or(HELP, |(_, help)| help))
 )]
 pub struct IndexError {
     /// The database file.
@@ -110,7 +108,8 @@ impl StoreIndex {
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.table_exists(None, "packages").map(|ready| ready.then_some(connection))
         };
-        let opened = match open(&path, false) {
+        let opened = if has_locks(store) { open(&path, false) } else { open(&as_immutable(&path), false) };
+        let opened = match opened {
             // The writing connection does it with its first read, and closes again.
             Err(error) if is_left_by_a_kill(&error) => open(&path, true).and_then(|_| open(&path, false)),
             Err(error) if has_no_log_and_gets_none(&error) => open(&as_immutable(&path), false),
@@ -172,6 +171,7 @@ impl StoreIndex {
 /// The connection that writes rows; owned by the writer task.
 #[derive(Debug)]
 pub(super) struct WritableIndex {
+    store: StoreDir,
     path: PathBuf,
     connection: Connection,
 }
@@ -181,6 +181,12 @@ impl WritableIndex {
     pub(super) fn open(store: &StoreDir) -> Result<Self, IndexError> {
         let path = store.index_path();
         let failed = failed(&path, "opened for writing");
+        let _owner = store.act_as_owner();
+        // Two writers that know nothing of each other would tear it.
+        if !has_locks(store) {
+            let no_locks = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_LOCK);
+            return Err(failed(rusqlite::Error::SqliteFailure(no_locks, None)));
+        }
         let connection = rt::fs::database(&path, true).map_err(&failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
         connection
@@ -190,7 +196,7 @@ impl WritableIndex {
                  CREATE TABLE IF NOT EXISTS packages (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;",
             )
             .map_err(&failed)?;
-        Ok(WritableIndex { path, connection })
+        Ok(WritableIndex { store: store.clone(), path, connection })
     }
 
     /// Removes rows in one transaction.
@@ -202,6 +208,7 @@ impl WritableIndex {
             }
             transaction.commit()
         };
+        let _owner = self.store.act_as_owner();
         write(&mut self.connection).map_err(failed(&self.path, "written"))
     }
 
@@ -219,6 +226,7 @@ impl WritableIndex {
             }
             transaction.commit()
         };
+        let _owner = self.store.act_as_owner();
         write(&mut self.connection).map_err(failed(&self.path, "written"))
     }
 }
@@ -238,11 +246,26 @@ fn has_no_log_and_gets_none(error: &rusqlite::Error) -> bool {
     matches!(code, Some(SQLITE_READONLY_DIRECTORY | SQLITE_READONLY_CANTINIT))
 }
 
-/// Whether the disk has no room: for the database, or for the memory that its users share, which is a file beside it.
-fn is_full(error: &rusqlite::Error) -> bool {
-    use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE};
-    let code = error.sqlite_error().map(|error| error.extended_code);
-    matches!(code, Some(SQLITE_FULL | SQLITE_IOERR_SHMSIZE))
+/// Whether the index can be locked: without locks it is only read.
+fn has_locks(store: &StoreDir) -> bool {
+    let _owner = store.act_as_owner();
+    rt::has_locks(&store.locks_path())
+}
+
+/// Why, and what to do about it, where SQLite says neither.
+fn reason(error: &rusqlite::Error) -> Option<(&'static str, &'static str)> {
+    use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_LOCK, SQLITE_IOERR_SHMSIZE};
+    match error.sqlite_error()?.extended_code {
+        // For the database, or for the memory that its users share, which is a file beside it.
+        SQLITE_FULL | SQLITE_IOERR_SHMSIZE => Some((
+            ": No space left on device",
+            "free some space on the store's disk, or choose another store with --store-dir",
+        )),
+        SQLITE_IOERR_LOCK => {
+            Some((": its filesystem has no locks", "choose a store on another filesystem with --store-dir"))
+        }
+        _ => None,
+    }
 }
 
 /// A database that is read without a log, as one that nobody changes. Should somebody do so after all, a row may be read as

@@ -275,3 +275,14 @@ pub fn says(text: &str, words: &[&str]) {
         assert!(flat.contains(word), "{word:?} is missing in:\n{text}");
     }
 }
+
+/// Compiles what takes the place of some of the C library's functions, for `LD_PRELOAD`.
+#[cfg(target_os = "linux")]
+pub fn preload(fixture: &str, dir: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{fixture}.c"));
+    let library = dir.join(format!("{fixture}.so"));
+    let mut compile = Command::new("cc");
+    compile.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl");
+    assert!(compile.status().expect("there is a C compiler").success());
+    library
+}

@@ -70,6 +70,21 @@ enum Change {
     Unlock,
 }
 
+/// Whether files can be locked where `path` is; so it is taken to be where that cannot be tried.
+#[cfg(target_os = "linux")]
+pub fn has_locks(path: &Path) -> bool {
+    use nix::errno::Errno::{EINVAL, ENOLCK, ENOSYS, EOPNOTSUPP};
+    let Ok(file) = LockFile::open(path) else { return true };
+    let refusal = file.try_lock(0).err().and_then(|error| error.raw_os_error());
+    ![EINVAL, ENOLCK, ENOSYS, EOPNOTSUPP].iter().any(|errno| refusal == Some(*errno as i32))
+}
+
+/// Taken to be so: nothing says whether files can be locked where `path` is.
+#[cfg(not(target_os = "linux"))]
+pub fn has_locks(_path: &Path) -> bool {
+    true
+}
+
 /// A directory that is locked; dropped, it is free again.
 #[derive(Debug)]
 pub struct DirLock(#[expect(dead_code, reason = "open means locked")] File);

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 pub mod fs;
 mod lock;
+mod owner;
 mod process;
 
-pub use self::lock::{DirLock, LockFile, try_lock_dir};
+pub use self::lock::{DirLock, LockFile, has_locks, try_lock_dir};
+pub use self::owner::{Acting, Owner};
 pub use self::process::run as run_process;
 
 /// A running task. Dropping it lets the task go on; [`abort`](Self::abort) ends it.
