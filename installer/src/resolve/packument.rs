@@ -147,6 +147,11 @@ impl Packument {
         manifests.entry(version.clone()).or_insert_with(read).clone()
     }
 
+    /// A version as it stands here.
+    pub fn listed(&self, version: &Version) -> Option<&Version> {
+        self.versions.get_key_value(version).map(|(listed, _)| listed)
+    }
+
     fn raw(&self, version: &Version) -> Option<Cow<'_, [u8]>> {
         let raw = &self.bytes[self.versions.get(version)?.clone()];
         if !self.is_edited {

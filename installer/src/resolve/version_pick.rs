@@ -13,6 +13,11 @@ pub(super) fn pick(packument: &Packument, range: &str, preferred: &BTreeMap<Vers
     if let Some(tagged) = packument.dist_tags.get(range) {
         return Some(tagged).filter(usable).cloned();
     }
+    // Nothing but itself is in the range of a version, which need not be looked for among thousands.
+    let exact = Version::parse_from_npm(range).ok();
+    if let Some(version) = exact.and_then(|version| packument.listed(&version)).filter(usable) {
+        return Some(version.clone());
+    }
     let wanted = range::parse(range)?;
     let latest = packument.dist_tags.get("latest");
     let latest_of = |matches: &dyn Fn(&Version) -> bool| latest.filter(|latest| matches(latest)).filter(usable);
@@ -92,6 +97,9 @@ mod tests {
         assert_eq!(picked("^1.0.0", &[]), is("1.0.0"), "latest, where the range allows it");
         assert_eq!(picked("^1.0.1", &[]), is("1.1.0"), "the highest is deprecated");
         assert_eq!(picked("1.2.0", &[]), is("1.2.0"), "nothing else will do");
+        assert_eq!(picked("1.1.0", &[("1.0.0", 1), ("2.0.0", 1000)]), is("1.1.0"));
+        assert_eq!(picked("3.0.0-rc.1", &[]), is("3.0.0-rc.1"));
+        assert_eq!(picked("1.3.0", &[]), None);
         assert_eq!(picked("next", &[]), is("3.0.0-rc.1"));
         assert_eq!(picked(">=1", &[("1.1.0", 1), ("2.0.0", 1)]), is("2.0.0"));
         assert_eq!(picked(">=1", &[("1.1.0", 1000), ("2.0.0", 1)]), is("1.1.0"));
