@@ -1,11 +1,12 @@
 //! What the benches and comparisons share; `README.md` beside this crate says how to run and read them.
 //!
 //! [`recording`] keeps what a registry answered, [`replay`] answers it again on loopback. [`compat`] holds lockstep against
-//! pnpm, [`speed`] against every installer that is there. [`load`] installs very much, [`soak`] very often; both of
-//! [`generated`] packages.
+//! pnpm, [`speed`] against every installer that is there. [`load`] installs very much, [`growth`] more and
+//! more, [`soak`] very often; all of [`generated`] packages.
 
 pub mod compat;
 pub mod generated;
+pub mod growth;
 pub mod handles;
 pub mod launcher;
 pub mod load;

@@ -3,7 +3,7 @@
 //! Open files are limited by the system itself (`ulimit -n`), so that whoever needs more fails. Sockets and memory are measured, and
 //! more than was allowed is an error.
 
-use crate::generated::Generated;
+use crate::generated::{Generated, Shape};
 use crate::launcher::Launcher;
 use crate::program::{self, Ran};
 use crate::replay::{Link, ReplayRegistry};
@@ -17,6 +17,8 @@ const SOCKETS_BESIDE: usize = 4;
 /// What is installed, and what that may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
+    /// Who needs whom.
+    pub shape: Shape,
     /// How many packages.
     pub packages: usize,
     /// How many files may be open at once, sockets included.
@@ -53,7 +55,7 @@ impl Load {
     /// When an install fails, leaves packages out, asks for something twice, or takes more than it may.
     pub fn run(self, executable: &Path, launcher: &Launcher, work: &Path) -> io::Result<Vec<Installed>> {
         let work = tempfile::tempdir_in(work)?;
-        let generated = Generated { packages: self.packages, versions: 1 };
+        let generated = Generated { shape: self.shape, packages: self.packages, versions: 1 };
         let registry = ReplayRegistry::start(generated.record(&work.path().join("recording"))?, Link::default())?;
         let place = Place { root: work.path().to_owned() };
         std::fs::create_dir_all(place.project())?;

@@ -1,13 +1,19 @@
 //! A thousand packages in one lockfile, in an ordinary test; `cargo run --release -p benches --bin load` does it with ten thousand.
 #![cfg(unix)]
 
+use benches::generated::Shape;
 use benches::launcher::Launcher;
 use benches::load::{Load, markdown};
 use benches::lockstep;
 use std::path::Path;
 
-const LOAD: Load =
-    Load { packages: 1_000, open_files_max: 256, network_concurrency: 64, memory_bytes_max: 200_000_000 };
+const LOAD: Load = Load {
+    shape: Shape::Tree,
+    packages: 1_000,
+    open_files_max: 256,
+    network_concurrency: 64,
+    memory_bytes_max: 200_000_000,
+};
 
 fn run(load: Load) -> Result<String, String> {
     let work = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! The tests of the benches, as one program.
 
+mod growth;
 mod launcher;
 mod load;
 mod recorded;

@@ -1,5 +1,6 @@
 //! Very many packages in one lockfile: `cargo run --release -p benches --bin load`.
 
+use benches::generated::Shape;
 use benches::launcher::{self, Launcher};
 use benches::load::{Load, markdown};
 use benches::lockstep;
@@ -40,6 +41,7 @@ fn run(args: &Args) -> io::Result<()> {
     let executable = lockstep::executable(args.lockstep.as_deref())?;
     std::fs::create_dir_all(&args.work)?;
     let load = Load {
+        shape: Shape::Tree,
         packages: args.packages,
         open_files_max: args.open_files,
         network_concurrency: args.network_concurrency,

@@ -9,7 +9,7 @@
 pub mod leftovers;
 pub mod trend;
 
-use crate::generated::Generated;
+use crate::generated::{Generated, Shape};
 use crate::launcher::Launcher;
 use crate::program;
 use crate::replay::{Link, ReplayRegistry};
@@ -72,7 +72,7 @@ impl Soak {
     /// When an install fails, something is left behind, or something grows.
     pub fn run(self, bench: &Bench<'_>) -> io::Result<Series> {
         let work = tempfile::tempdir_in(bench.work)?;
-        let generated = Generated { packages: self.packages, versions: VERSIONS };
+        let generated = Generated { shape: Shape::Tree, packages: self.packages, versions: VERSIONS };
         let registry = ReplayRegistry::start(generated.record(&work.path().join("recording"))?, Link::default())?;
         let place = Place::make(work.path())?;
         let mut rounds = Rounds { bench, generated, registry: &registry, place: &place, series: Series::new() };
