@@ -48,8 +48,8 @@ fn wrong_arguments_come_with_a_tip() {
     assert!(refused(&["install", "--frozn-lockfile"]).contains("'--frozen-lockfile'"));
     assert!(refused(&["install", "react"]).contains("lockstep add react"));
     assert!(refused(&["completion"]).contains("<SHELL>"));
-    let text = refused(&["install", "--node-linker=hoisted"]);
-    assert!(text.contains("`--node-linker` is a flag of pnpm that lockstep does not support"), "{text}");
+    let text = refused(&["install", "--shamefully-hoist"]);
+    assert!(text.contains("`--shamefully-hoist` is a flag of pnpm that lockstep does not support"), "{text}");
     assert!(refused(&["add"]).contains("<PACKAGE>"));
     assert!(refused(&["store"]).contains("verify"));
 }

@@ -25,7 +25,7 @@ pub use error::ConfigError;
 pub use name_patterns::NamePatterns;
 pub use network::NetworkSettings;
 pub use npmrc::Npmrc;
-pub use project::{PackageExtension, PeerDependencyRules, ProjectSettings, SupportedArchitectures};
+pub use project::{NodeLinker, PackageExtension, PeerDependencyRules, ProjectSettings, SupportedArchitectures};
 pub use proxy::{Proxies, Proxy};
 pub use registries::{DEFAULT_REGISTRY, Registries, parse_registry};
 pub use settings::{Overrides, Settings};

@@ -29,6 +29,8 @@ pub struct ProjectSettings {
     pub auto_install_peers: bool,
     /// `linkWorkspacePackages`: whether a plain range that a workspace package satisfies leads to that package.
     pub link_workspace_packages: bool,
+    /// `nodeLinker`: what node_modules consists of.
+    pub node_linker: NodeLinker,
     /// `hoistPattern`: what every package can find in node_modules/.pnpm/node_modules without naming it.
     pub hoist_pattern: NamePatterns,
     /// `publicHoistPattern`: what the root project can find in node_modules without naming it.
@@ -70,6 +72,7 @@ impl Default for ProjectSettings {
             overrides: BTreeMap::new(),
             auto_install_peers: true,
             link_workspace_packages: false,
+            node_linker: NodeLinker::Isolated,
             hoist_pattern: NamePatterns::new(["*"]),
             public_hoist_pattern: NamePatterns::default(),
             hoist_workspace_packages: true,
@@ -85,6 +88,40 @@ impl Default for ProjectSettings {
             lockfile_include_tarball_url: false,
             ignore_compatibility_db: false,
             unsupported: Vec::new(),
+        }
+    }
+}
+
+/// What node_modules consists of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NodeLinker {
+    /// Links to directories in node_modules/.pnpm: every package finds what it asks for, and little else.
+    #[default]
+    Isolated,
+    /// Directories, as near to the root as their names are free.
+    Hoisted,
+}
+
+impl NodeLinker {
+    /// As settings and pnpm's own files have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            NodeLinker::Isolated => "isolated",
+            NodeLinker::Hoisted => "hoisted",
+        }
+    }
+
+    /// `None` for `pnp`, which is another program's whole idea of where packages are.
+    fn of(sources: &Sources<'_>) -> Result<Option<Self>, ConfigError> {
+        const KEY: &str = "node-linker";
+        match sources.get(KEY).filter(|found| !found.value.is_empty()) {
+            None => Ok(Some(NodeLinker::default())),
+            Some(found) => match found.value.as_str() {
+                "isolated" => Ok(Some(NodeLinker::Isolated)),
+                "hoisted" => Ok(Some(NodeLinker::Hoisted)),
+                "pnp" => Ok(None),
+                value => Err(invalid(KEY, &found, value, "isolated or hoisted")),
+            },
         }
     }
 }
@@ -136,7 +173,7 @@ struct RawPeerDependencyRules {
 }
 
 /// Settings of pnpm-workspace.yaml that are read elsewhere: most are simple values that mean the same as in .npmrc.
-const SIMPLE: [&str; 38] = [
+const SIMPLE: [&str; 39] = [
     // See `BuildPolicy`.
     "allowBuilds",
     "dangerouslyAllowAllBuilds",
@@ -161,6 +198,7 @@ const SIMPLE: [&str; 38] = [
     "lockfileIncludeTarballUrl",
     "ignoreCompatibilityDb",
     "networkConcurrency",
+    "nodeLinker",
     "nodeVersion",
     "noProxy",
     "noproxy",
@@ -214,6 +252,7 @@ impl ProjectSettings {
         } else {
             patterns("public-hoist-pattern")
         };
+        let node_linker = NodeLinker::of(sources)?;
         let settings = ProjectSettings {
             packages: file.take("packages", "a list of globs")?,
             catalogs: catalogs.into_iter().map(|(name, catalog)| (name, texts(catalog))).collect(),
@@ -223,6 +262,7 @@ impl ProjectSettings {
                 Some(found) if found.value == "deep" => true,
                 _ => flag("link-workspace-packages", default.link_workspace_packages)?,
             },
+            node_linker: node_linker.unwrap_or_default(),
             hoist_pattern: hoist_pattern.unwrap_or(default.hoist_pattern),
             public_hoist_pattern: public_hoist_pattern.unwrap_or(default.public_hoist_pattern),
             hoist_workspace_packages: flag("hoist-workspace-packages", default.hoist_workspace_packages)?,
@@ -243,7 +283,10 @@ impl ProjectSettings {
             workspace_dir,
             unsupported: Vec::new(),
         };
-        Ok(ProjectSettings { unsupported: file.rest(), ..settings })
+        let mut unsupported = file.rest();
+        unsupported.extend(node_linker.is_none().then(|| "nodeLinker".to_owned()));
+        unsupported.sort();
+        Ok(ProjectSettings { unsupported, ..settings })
     }
 }
 

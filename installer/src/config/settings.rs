@@ -59,6 +59,8 @@ pub struct Overrides {
     pub offline: Option<bool>,
     /// `--prefer-offline`
     pub prefer_offline: Option<bool>,
+    /// `--node-linker`: `isolated` or `hoisted`.
+    pub node_linker: Option<String>,
     /// `--userconfig`: read instead of ~/.npmrc.
     pub userconfig: Option<String>,
 }
@@ -135,6 +137,7 @@ impl Overrides {
             ("fetch-timeout", self.fetch_timeout_ms.map(|number| number.to_string())),
             ("offline", self.offline.map(|flag| flag.to_string())),
             ("prefer-offline", self.prefer_offline.map(|flag| flag.to_string())),
+            ("node-linker", self.node_linker),
             ("userconfig", self.userconfig),
         ];
         values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()

@@ -31,7 +31,7 @@ fn of_node(installed: &Installed, node: &Node, registries: &Registries) -> Value
     let mut value = json!({
         "from": package.name,
         "version": package.version,
-        "path": installed.layout.package_dir(&package.dep_path),
+        "path": installed.package_dir(package),
     });
     if let Some(url) = resolved(&installed.lockfile, package, registries.registry_for(&package.name)) {
         value["resolved"] = json!(url);
@@ -50,7 +50,7 @@ pub fn dependents(installed: &Installed, dependents: &[Dependent]) -> Value {
     let paths = dependents.iter().map(|dependent| {
         let mut value = of_dependent(dependent);
         if let Dependent::Package { package, .. } = dependent {
-            value["path"] = json!(installed.layout.package_dir(&package.dep_path));
+            value["path"] = json!(installed.package_dir(package));
         }
         value
     });

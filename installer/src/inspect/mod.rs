@@ -11,6 +11,7 @@ pub mod why;
 use crate::config::workspace_root;
 use crate::lockfile::{self, Lockfile, LockfileError, name_and_version, package_key};
 use crate::manifest::{Manifest, ManifestError};
+use crate::virtual_store::hoisted::Record;
 use crate::virtual_store::{Layout, modules_yaml};
 use crate::workspace::{ImporterId, ROOT, dir_of};
 use miette::Diagnostic;
@@ -27,6 +28,8 @@ pub struct Installed {
     pub manifests: BTreeMap<ImporterId, Manifest>,
     /// Where everything is.
     pub layout: Layout,
+    /// Where packages are in a hoisted tree.
+    pub record: Record,
     /// node_modules/.pnpm/lock.yaml, or pnpm-lock.yaml where nothing is installed.
     pub lockfile: Lockfile,
 }
@@ -88,7 +91,8 @@ impl Installed {
                 Err(_) => {}
             }
         }
-        Ok(Installed { importer, manifests, layout: Layout::new(root), lockfile })
+        let layout = Layout::new(root);
+        Ok(Installed { importer, manifests, record: Record::read(&layout), layout, lockfile })
     }
 
     /// The same workspace, asked about another of its projects.
@@ -99,6 +103,12 @@ impl Installed {
     /// Where the project is that is asked about.
     pub fn project_dir(&self) -> PathBuf {
         self.layout.importer_dir(&self.importer)
+    }
+
+    /// Where a package is.
+    pub fn package_dir(&self, package: &Package) -> PathBuf {
+        let hoisted = self.record.dir_of(&package.dep_path).cloned();
+        hoisted.unwrap_or_else(|| self.layout.package_dir(&package.dep_path))
     }
 
     /// A project's name; empty where it has none.

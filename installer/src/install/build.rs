@@ -3,6 +3,7 @@
 use super::InstallError;
 use super::project::Project;
 use super::session::Session;
+use super::stages::Filled;
 use crate::lockfile::{DepPath, Lockfile};
 use crate::reporter::{ProgressEvent, Stage};
 use crate::rt;
@@ -10,8 +11,8 @@ use crate::scripts::lifecycle::{BEFORE_ALL, PROJECT, Package};
 use crate::scripts::{self, BuildPlan, Environment};
 use crate::tarball::Coordinator;
 use crate::virtual_store::bins::{self, Bin};
-use crate::virtual_store::{InstalledPackages, modules_yaml};
-use std::collections::BTreeSet;
+use crate::virtual_store::modules_yaml;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,25 +30,26 @@ pub(super) async fn dependencies<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-    installed: &InstalledPackages,
+    filled: &Filled,
     bins: Vec<Bin>,
 ) -> Result<Builds, InstallError> {
+    let installed = &filled.installed;
     let policy = &session.options.settings.builds;
     let any = installed.values().any(|row| row.manifest.has_build_script);
     if !any {
         return Ok(Builds::default());
     }
-    let unbuilt = unbuilt(project, session, installed).await;
+    let unbuilt = unbuilt(project, session, filled).await;
     if session.options.ignore_scripts {
-        return Ok(Builds { pending: unbuilt, ..Builds::default() });
+        return Ok(Builds { pending: unbuilt.into_keys().collect(), ..Builds::default() });
     }
     let BuildPlan { steps, undecided } =
-        scripts::plan::plan(lockfile, installed, policy, &|dep_path| !unbuilt.contains(dep_path));
+        scripts::plan::plan(lockfile, installed, policy, &|dep_path| !unbuilt.contains_key(dep_path));
     if !steps.is_empty() {
         session.report(ProgressEvent::Stage { stage: Stage::Building });
         let environment = environment(project, session).await;
         let plan = BuildPlan { steps, undecided: BTreeSet::new() };
-        scripts::run::run(&plan, &project.layout, &environment, &session.reporter).await?;
+        scripts::run::run(&plan, &unbuilt, &environment, &session.reporter).await?;
         // A build may have made the file that a command starts, or made it another kind of program.
         let written = rt::parallel("command", bins, |bin| bins::apply(&bin)).await;
         written.into_iter().collect::<Result<(), _>>()?;
@@ -55,20 +57,24 @@ pub(super) async fn dependencies<C: Coordinator>(
     Ok(Builds { ignored: undecided, pending: BTreeSet::new() })
 }
 
-/// The snapshots with build scripts that are not known to be built: whoever made the tree, pnpm or this program, wrote
-/// down what it holds, and which of that is not built.
+/// The snapshots with build scripts that are not known to be built, and in which of their directories: whoever made the tree,
+/// pnpm or this program, wrote down what it holds, and which of that is not built.
 async fn unbuilt<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
-    installed: &InstalledPackages,
-) -> BTreeSet<DepPath> {
-    let building = installed.iter().filter(|(_, row)| row.manifest.has_build_script);
-    let building: BTreeSet<DepPath> = building.map(|(dep_path, _)| dep_path.clone()).collect();
-    let (layout, importer) = (project.layout.clone(), session.importer.clone());
+    filled: &Filled,
+) -> BTreeMap<DepPath, Vec<PathBuf>> {
+    let building = filled.installed.iter().filter(|(_, row)| row.manifest.has_build_script);
+    let building: Vec<DepPath> = building.map(|(dep_path, _)| dep_path.clone()).collect();
+    let (layout, importer, places) = (project.layout.clone(), session.importer.clone(), filled.places.clone());
     rt::blocking("look for builds", move || {
         let built = modules_yaml::built(&layout);
-        let is_new = |dep_path: &DepPath| importer.has_added(&layout.package_dir(dep_path));
-        building.into_iter().filter(|dep_path| is_new(dep_path) || !built.contains(dep_path)).collect()
+        let unbuilt = |dep_path: DepPath| {
+            let is_new = |dir: &PathBuf| importer.has_added(dir) || !built.contains(&dep_path);
+            let dirs: Vec<PathBuf> = places.dirs(&dep_path).into_iter().filter(is_new).collect();
+            (!dirs.is_empty()).then_some((dep_path, dirs))
+        };
+        building.into_iter().filter_map(unbuilt).collect()
     })
     .await
 }

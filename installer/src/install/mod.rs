@@ -9,6 +9,7 @@ mod edit;
 mod engines;
 mod foreign;
 mod git;
+mod hoisted;
 mod no_lockfile;
 mod options;
 mod project;
@@ -34,6 +35,7 @@ use crate::resolve::ResolveError;
 use crate::rt::{self, Point, StopSignal};
 use crate::scripts::ScriptError;
 use crate::tarball::{Coordinator, MemCache, TarballError};
+use crate::virtual_store::hoisted::TooManyCopies;
 use crate::virtual_store::{CreateVirtualStoreError, ImportError, LinkError};
 use crate::workspace::WorkspaceError;
 use project::Project;
@@ -120,13 +122,13 @@ async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<
     }
     stages::begin_changes(project).await?;
     session.report(ProgressEvent::Stage { stage: Stage::Importing });
-    let packages = stages::create_virtual_store(project, session, &lockfile).await?;
-    let summary = stages::finish(project, session, &lockfile, &packages).await?;
+    let filled = stages::create_virtual_store(project, session, &lockfile).await?;
+    let summary = stages::finish(project, session, &lockfile, &filled).await?;
     project.save_edit(&lockfile).await?;
     if is_new {
         advice::after_resolution(project, &lockfile).into_iter().for_each(|warning| session.report(warning));
     }
-    stages::remember(project, session, &lockfile, &packages, &summary).await;
+    stages::remember(project, session, &lockfile, &filled, &summary).await;
     Ok(summary)
 }
 
@@ -196,6 +198,10 @@ pub enum InstallError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Git(#[from] GitError),
+    /// The packages do not fit into a tree of real directories.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Hoist(#[from] TooManyCopies),
     /// A package has a name that leads out of node_modules.
     #[error(transparent)]
     #[diagnostic(transparent)]

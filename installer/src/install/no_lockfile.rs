@@ -6,7 +6,9 @@
 
 use super::project::Project;
 use super::session::Session;
+use super::stages::Filled;
 use super::{InstallError, Summary, stages};
+use crate::config::NodeLinker;
 use crate::lockfile::{
     DepPath, DirectDependency, Importer as LockfileImporter, LOCKFILE_VERSION, LockedPackage, Lockfile, Snapshot,
     package_key, reference_to,
@@ -17,12 +19,14 @@ use crate::package_name;
 use crate::reporter::{ProgressEvent, Stage};
 use crate::resolve::{ChosenVersion, RegistryPackuments, VersionChooser};
 use crate::rt;
+use crate::store::PackageRow;
 use crate::tarball::{Caller, Coordinator, Origin, Source, TarballRequest};
-use crate::virtual_store::{CreateVirtualStoreError, Imported, InstalledPackages};
+use crate::virtual_store::{CreateVirtualStoreError, ImportError, Imported, InstalledPackages, Slot};
 use crate::workspace::{ImporterId, Member, Target, shown};
 use futures_util::future::{LocalBoxFuture, try_join_all};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Installs the project by walking its packages.
 pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
@@ -44,7 +48,34 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     lockfile.importers.extend(importers);
     session.downloader.registry().forget_packuments();
     stages::begin_changes(project).await?;
-    stages::finish(project, session, &lockfile, &installed).await
+    let (importers, snapshots) = (project.selection.importers.clone(), installed.keys().cloned().collect());
+    let places = stages::places(project, session, &lockfile, &importers, &snapshots).await?;
+    let filled = Filled { importers, installed, places };
+    if filled.places.are_known_late() {
+        import_all(session, &filled).await?;
+    }
+    stages::finish(project, session, &lockfile, &filled).await
+}
+
+/// Fills the directories that are only known when everything is resolved.
+async fn import_all<C: Coordinator>(session: &Session<C>, filled: &Filled) -> Result<(), InstallError> {
+    let slots =
+        |(dep_path, row): (&DepPath, &Arc<PackageRow>)| (dep_path.clone(), filled.places.slots(dep_path), row.clone());
+    let packages: Vec<_> = filled.installed.iter().map(slots).collect();
+    let (importer, store) = (session.importer.clone(), session.coordination.store.clone());
+    let import = move |(dep_path, slots, row): (DepPath, Vec<Slot>, Arc<PackageRow>)| {
+        let mut added = false;
+        for slot in slots {
+            added |= importer.import_into(&slot, &row.files, &store, None, false)? == Imported::Added;
+        }
+        Ok::<_, ImportError>(added.then_some(dep_path))
+    };
+    for imported in rt::parallel("import", packages, import).await {
+        if let Some(dep_path) = imported? {
+            session.report(ProgressEvent::Imported { dep_path });
+        }
+    }
+    Ok(())
 }
 
 struct InstallPackageFromRegistry<'a, C: Coordinator> {
@@ -153,12 +184,14 @@ impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
             Source::Network => ProgressEvent::Fetched { package },
             Source::Store => ProgressEvent::FoundInStore { package },
         });
-        let target = self.project.layout.package_dir(dep_path);
-        let (importer, store, row) =
-            (self.session.importer.clone(), self.session.coordination.store.clone(), fetched.row.clone());
-        let imported = rt::blocking("import", move || importer.import(&row.files, &store, &target)).await;
-        if imported.map_err(CreateVirtualStoreError::from)? == Imported::Added {
-            self.session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
+        if self.project.workspace.settings.node_linker == NodeLinker::Isolated {
+            let target = self.project.layout.package_dir(dep_path);
+            let (importer, store, row) =
+                (self.session.importer.clone(), self.session.coordination.store.clone(), fetched.row.clone());
+            let imported = rt::blocking("import", move || importer.import(&row.files, &store, &target)).await;
+            if imported.map_err(CreateVirtualStoreError::from)? == Imported::Added {
+                self.session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
+            }
         }
         self.walked.borrow_mut().installed.insert(dep_path.to_owned(), fetched.row.clone());
         Ok(())

@@ -3,13 +3,15 @@
 //!
 //! An install that is complete leaves a note in node_modules with one digest: of what decided the tree (every package.json,
 //! pnpm-lock.yaml, patches, the settings, this program's version) and of what shows that it is still that tree (pnpm's files
-//! about it, the projects' links and commands, the names in .pnpm, the machine's start). Contents are compared, never times.
+//! about it, the projects' links and commands, the names in .pnpm or which directories of a hoisted tree are there, the
+//! machine's start). Contents are compared, never times.
 //! The note goes before anything changes, so a tree that an interrupted install left has none.
 
 use super::{InstallOptions, InstallPath, Summary};
 use crate::config::{Auth, NetworkSettings, ProjectSettings, Settings, TarballLimits};
 use crate::lockfile;
 use crate::rt;
+use crate::virtual_store::hoisted::Record;
 use crate::virtual_store::{Layout, direct, modules_yaml};
 use crate::workspace::{ImporterId, Located, dir_of};
 use serde::{Deserialize, Serialize};
@@ -134,6 +136,9 @@ fn digest(inputs: &Inputs, options: &InstallOptions, layout: &Layout) -> Option<
         parts.add_names(&modules_dir.join(".bin"));
     }
     parts.add_names(&layout.virtual_store_dir);
+    for dir in Record::read(layout).dirs() {
+        parts.add(Some(dir.to_string_lossy().as_bytes()).filter(|_| rt::fs::exists(dir)));
+    }
     Some(parts.digest())
 }
 

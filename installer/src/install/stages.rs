@@ -2,10 +2,11 @@
 
 use super::build::{self, Builds};
 use super::foreign::{SessionForeignPackages, row_of_directory};
-use super::project::{Project, linked_manifests};
+use super::project::{self, Project};
 use super::session::Session;
 use super::summary::{Changes, DirectChange};
-use super::{Edit, InstallError, ProjectError, Summary, engines, git, repeat};
+use super::{Edit, InstallError, ProjectError, Summary, engines, git, hoisted, repeat};
+use crate::config::NodeLinker;
 use crate::lockfile::{self, DepPath, IncludeKinds, LockedPackage, Lockfile};
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Stage};
@@ -13,14 +14,16 @@ use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveReques
 use crate::rt;
 use crate::store::PackageRow;
 use crate::tarball::{Coordinator, Origin, TarballRequest, integrity};
-use crate::virtual_store::bins::Bin;
-use crate::virtual_store::link::{Direct, Hoisting, LinkRequest};
+use crate::virtual_store::bins::{Bin, LinkedManifests};
+use crate::virtual_store::link::{Direct, Hoisting, Link, LinkPlan, LinkRequest};
+use crate::virtual_store::prune::PrunePlan;
 use crate::virtual_store::{
-    CreateVirtualStore, Imported, InstalledPackages, SnapshotToInstall, bins, boot_note, direct, link, modules_yaml,
-    prune,
+    CreateVirtualStore, Imported, InstalledPackages, Layout, Places, SnapshotToInstall, bins, boot_note, direct,
+    has_files, link, modules_yaml, prune,
 };
-use crate::workspace::ROOT;
+use crate::workspace::{ImporterId, ROOT};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The project with package.json changed as it was asked for; nothing is written yet.
@@ -88,14 +91,39 @@ pub(super) async fn begin_changes(project: &Project) -> Result<(), InstallError>
     Ok(rt::blocking("forget the last install", move || repeat::forget(&layout)).await.map_err(failed)?)
 }
 
-/// Fills node_modules/.pnpm.
+/// What there is once every package has its files.
+pub(super) struct Filled {
+    /// The projects that the packages are for.
+    pub(super) importers: BTreeSet<ImporterId>,
+    pub(super) installed: InstalledPackages,
+    pub(super) places: Arc<Places>,
+}
+
+/// Where the files of these snapshots go.
+pub(super) async fn places<C: Coordinator>(
+    project: &Project,
+    session: &Session<C>,
+    lockfile: &Lockfile,
+    importers: &BTreeSet<ImporterId>,
+    snapshots: &BTreeSet<DepPath>,
+) -> Result<Arc<Places>, InstallError> {
+    Ok(Arc::new(match project.workspace.settings.node_linker {
+        NodeLinker::Isolated => Places::VirtualStore(Layout::clone(&project.layout)),
+        NodeLinker::Hoisted => {
+            Places::Hoisted(hoisted::places(project, session, lockfile, importers, snapshots).await?)
+        }
+    }))
+}
+
+/// Fills the directories of all packages.
 pub(super) async fn create_virtual_store<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-) -> Result<InstalledPackages, InstallError> {
-    let importers = &project.selection.importers;
-    let snapshots = lockfile::installable(lockfile, importers, &session.platform, session.options.include);
+) -> Result<Filled, InstallError> {
+    let importers = hoisted::importers(project, lockfile).await;
+    let snapshots = lockfile::installable(lockfile, &importers, &session.platform, session.options.include);
+    let places = places(project, session, lockfile, &importers, &snapshots).await?;
     engines::check(project, lockfile, &snapshots).await?;
     let (copied, snapshots): (BTreeSet<DepPath>, BTreeSet<DepPath>) =
         snapshots.into_iter().partition(|dep_path| directory_of(lockfile, dep_path).is_some());
@@ -105,7 +133,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
     }
     let stage = CreateVirtualStore {
         packages,
-        layout: project.layout.clone(),
+        places: places.clone(),
         importer: session.importer.clone(),
         coordination: session.coordination.clone(),
         reporter: session.reporter.clone(),
@@ -113,10 +141,10 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
     let mut installed = stage.run().await?;
     git::check_all_prepared(session, &installed)?;
     for dep_path in copied {
-        let row = copy_directory(project, session, lockfile, &dep_path).await?;
+        let row = copy_directory(project, session, lockfile, &dep_path, &places).await?;
         installed.insert(dep_path, row);
     }
-    Ok(installed)
+    Ok(Filled { importers, installed, places })
 }
 
 /// The directory that a package is a copy of.
@@ -124,26 +152,30 @@ fn directory_of<'a>(lockfile: &'a Lockfile, dep_path: &str) -> Option<&'a String
     lockfile.packages.get(lockfile::package_key(dep_path))?.resolution.directory.as_ref()
 }
 
-/// Makes the copy of a directory in the virtual store, unless the one that is there has the same files.
+/// Makes the copies of a directory, unless those that are there have the same files.
 async fn copy_directory<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
     dep_path: &str,
+    places: &Places,
 ) -> Result<Arc<PackageRow>, InstallError> {
     let path = directory_of(lockfile, dep_path).expect("the caller chose those that have one");
     let dir = project.workspace.root.join(path);
-    let (target, store) = (project.layout.package_dir(dep_path), session.coordination.store.clone());
+    let (slots, store) = (places.slots(dep_path), session.coordination.store.clone());
     let importer = session.importer.clone();
     let copied = rt::blocking("copy directory", move || {
         let io = |source| ProjectError::directory(&dir, source);
         let row = row_of_directory(&dir, &store).map_err(io)?;
-        importer.remove_if_different(&row.files, &store, &target)?;
-        let imported = importer.import(&row.files, &store, &target)?;
-        Ok::<_, InstallError>((row, imported))
+        let mut added = false;
+        for mut slot in slots {
+            slot.is_known = slot.is_known && rt::fs::exists(&slot.dir) && has_files(&row.files, &store, &slot.dir)?;
+            added |= importer.import_into(&slot, &row.files, &store, None, false)? == Imported::Added;
+        }
+        Ok::<_, InstallError>((row, added))
     });
-    let (row, imported) = copied.await?;
-    if imported == Imported::Added {
+    let (row, added) = copied.await?;
+    if added {
         session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
     }
     Ok(Arc::new(row))
@@ -196,22 +228,50 @@ pub(super) async fn finish<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-    installed: &InstalledPackages,
+    filled: &Filled,
 ) -> Result<Summary, InstallError> {
     session.report(ProgressEvent::Stage { stage: Stage::Linking });
-    let Linked { changes, hoisted, public, bins } = link(project, session, lockfile, installed).await?;
-    let builds = build::dependencies(project, session, lockfile, installed, bins).await?;
-    record(project, session, lockfile, installed, (hoisted, public), &builds).await?;
+    let Linked { changes, tree, bins } = match &*filled.places {
+        Places::VirtualStore(_) => link(project, session, lockfile, filled).await?,
+        Places::Hoisted(places) => hoisted::link(project, session, lockfile, filled, places).await?,
+    };
+    let builds = build::dependencies(project, session, lockfile, filled, bins).await?;
+    record(project, session, lockfile, filled, tree, &builds).await?;
     build::projects_after(project, session).await?;
-    Ok(Summary::new(installed, changes, &builds.ignored))
+    Ok(Summary::new(&filled.installed, changes, &builds.ignored))
 }
 
 /// What linking came to.
-struct Linked {
-    changes: Changes,
-    hoisted: BTreeMap<String, DepPath>,
-    public: BTreeMap<String, DepPath>,
-    bins: Vec<Bin>,
+pub(super) struct Linked {
+    pub(super) changes: Changes,
+    pub(super) tree: LinkedTree,
+    pub(super) bins: Vec<Bin>,
+}
+
+/// What can be found in the tree without being asked for.
+pub(super) enum LinkedTree {
+    Isolated { hoisted: BTreeMap<String, DepPath>, public: BTreeMap<String, DepPath> },
+    Hoisted { projects: BTreeMap<String, ImporterId> },
+}
+
+/// What the links of a tree come from; `projects` are those that every package can find.
+pub(super) fn link_request<'a, C: Coordinator>(
+    project: &'a Project,
+    session: &Session<C>,
+    lockfile: &'a Lockfile,
+    filled: &'a Filled,
+    projects: &'a BTreeMap<String, PathBuf>,
+) -> LinkRequest<'a> {
+    let settings = &project.workspace.settings;
+    LinkRequest {
+        lockfile,
+        installed: &filled.installed,
+        layout: &project.layout,
+        include: session.options.include,
+        importers: &filled.importers,
+        hoisting: Hoisting { private: &settings.hoist_pattern, public: &settings.public_hoist_pattern },
+        projects,
+    }
 }
 
 /// Links and commands, and away with what is no longer wanted. Says what the install changed.
@@ -219,30 +279,15 @@ async fn link<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-    installed: &InstalledPackages,
+    filled: &Filled,
 ) -> Result<Linked, InstallError> {
-    let layout = project.layout.clone();
-    let (before, settings) = (direct::linked(&layout), &project.workspace.settings);
-    let links = link::plan(LinkRequest {
-        lockfile,
-        installed,
-        layout: &layout,
-        include: session.options.include,
-        importers: &project.selection.importers,
-        hoisting: Hoisting { private: &settings.hoist_pattern, public: &settings.public_hoist_pattern },
-        projects: &project.named_dirs(),
-    });
-    let directories = links.direct.values().flat_map(|direct| direct.values()).filter_map(|direct| match direct {
-        Direct::Directory(dir) => Some(dir.clone()),
-        Direct::Snapshot(_) => None,
-    });
-    let directories: BTreeSet<_> = directories.collect();
-    let linked = if directories.is_empty() {
-        Default::default()
-    } else {
-        rt::blocking("read linked manifests", move || linked_manifests(directories)).await
-    };
-    let bins = bins::plan(&links, installed, &linked, &layout);
+    let (layout, installed) = (&project.layout, &filled.installed);
+    hoisted::clear(layout).await?;
+    let before = direct::linked(layout);
+    let projects = project.named_dirs();
+    let links = link::plan(link_request(project, session, lockfile, filled, &projects));
+    let linked = linked_manifests(&links).await;
+    let bins = bins::plan(&links, installed, &linked, layout);
     let of_others = (!project.is_whole()).then(|| {
         let all = project.workspace.members.keys();
         lockfile::installable(lockfile, all, &session.platform, IncludeKinds::ALL)
@@ -250,23 +295,49 @@ async fn link<C: Coordinator>(
     let projects = project.dirs();
     let wanted =
         prune::Wanted { links: &links, bins: &bins, installed, of_others: of_others.as_ref(), projects: &projects };
-    let pruned = prune::plan(&layout, wanted);
+    let pruned = prune::plan(layout, wanted);
     let lockfiles = [Some(lockfile), project.previous_lockfile()];
     let changes = Changes {
         added: session.importer.added(),
         removed: pruned.snapshots,
         direct: DirectChange::between(&before, &links.direct_packages(ROOT), &lockfiles),
     };
+    apply_links(project, pruned, links.links, &bins).await?;
+    let tree = LinkedTree::Isolated { hoisted: links.hoisted, public: links.public };
+    Ok(Linked { changes, tree, bins })
+}
+
+/// The manifests of what is linked where it is.
+pub(super) async fn linked_manifests(links: &LinkPlan) -> LinkedManifests {
+    let direct = links.direct.values().flat_map(|direct| direct.values()).filter_map(|direct| match direct {
+        Direct::Directory(dir) => Some(dir.clone()),
+        Direct::Snapshot(_) => None,
+    });
+    let directories: BTreeSet<_> = direct.chain(links.hoisted_projects.values().cloned()).collect();
+    if directories.is_empty() {
+        return LinkedManifests::default();
+    }
+    rt::blocking("read linked manifests", move || project::linked_manifests(directories)).await
+}
+
+/// Away with what is not wanted, then links, then commands.
+pub(super) async fn apply_links(
+    project: &Project,
+    pruned: PrunePlan,
+    links: Vec<Link>,
+    bins: &[Bin],
+) -> Result<(), InstallError> {
     rt::blocking("prune", move || prune::apply(&pruned)).await?;
-    let linked = rt::parallel("link", links.links, move |link| link::apply(&link, &layout)).await;
+    let layout = project.layout.clone();
+    let linked = rt::parallel("link", links, move |link| link::apply(&link, &layout)).await;
     linked.into_iter().collect::<Result<(), _>>()?;
     // Commands read the files that the links lead to.
-    let written = rt::parallel("command", bins.clone(), |bin| bins::apply(&bin)).await;
+    let written = rt::parallel("command", bins.to_vec(), |bin| bins::apply(&bin)).await;
     written.into_iter().collect::<Result<(), _>>()?;
     let modules_dir = project.layout.modules_dir.clone();
     // A hint: without the note the next install looks into the directories.
     let _ = rt::blocking("note the boot", move || boot_note::write(&modules_dir)).await;
-    Ok(Linked { changes, hoisted: links.hoisted, public: links.public, bins })
+    Ok(())
 }
 
 /// Writes down what is in node_modules now, as pnpm does.
@@ -274,21 +345,32 @@ async fn record<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-    installed: &InstalledPackages,
-    (hoisted, public): (BTreeMap<String, DepPath>, BTreeMap<String, DepPath>),
+    filled: &Filled,
+    tree: LinkedTree,
     builds: &Builds,
 ) -> Result<(), InstallError> {
     let include = session.options.include;
-    let (current, installed, layout) = (lockfile.including(include), installed.clone(), project.layout.clone());
+    let mut current = lockfile.clone();
+    if matches!(tree, LinkedTree::Hoisted { .. }) {
+        // Whose directories are there must be known to the next install: it keeps them.
+        current.importers.retain(|id, _| filled.importers.contains(id));
+    }
+    let (current, installed, layout) = (current.including(include), filled.installed.clone(), project.layout.clone());
     let pnpm_store_dir = session.options.settings.pnpm_store_dir.clone();
     let (builds, policy) = (builds.clone(), session.options.settings.builds.clone());
-    let settings = project.workspace.settings.clone();
+    let (settings, places) = (project.workspace.settings.clone(), filled.places.clone());
     let written = rt::blocking("write .modules.yaml", move || {
+        let tree = match (&tree, &*places) {
+            (LinkedTree::Isolated { hoisted, public }, _) => modules_yaml::Tree::Isolated { hoisted, public },
+            (LinkedTree::Hoisted { projects }, Places::Hoisted(places)) => {
+                modules_yaml::Tree::Hoisted { locations: &places.locations, projects }
+            }
+            (LinkedTree::Hoisted { .. }, Places::VirtualStore(_)) => unreachable!("a tree is linked as it was filled"),
+        };
         let contents = modules_yaml::Contents {
             current: &current,
             installed: &installed,
-            hoisted: &hoisted,
-            public: &public,
+            tree,
             hoist_pattern: settings.hoist_pattern.texts(),
             public_hoist_pattern: settings.public_hoist_pattern.texts(),
             include,
@@ -309,12 +391,11 @@ pub(super) async fn remember<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-    installed: &InstalledPackages,
+    filled: &Filled,
     summary: &Summary,
 ) {
-    let importers = &project.selection.importers;
-    let wanted = lockfile::installable(lockfile, importers, &session.platform, session.options.include);
-    if project.is_told_by_inputs(lockfile) && wanted.iter().all(|dep_path| installed.contains_key(dep_path)) {
+    let wanted = lockfile::installable(lockfile, &filled.importers, &session.platform, session.options.include);
+    if project.is_told_by_inputs(lockfile) && wanted.iter().all(|dep_path| filled.installed.contains_key(dep_path)) {
         let inputs = project.inputs_with(lockfile);
         let (layout, options, summary) = (project.layout.clone(), session.options.clone(), summary.clone());
         rt::blocking("remember the install", move || repeat::remember(&layout, &inputs, &options, &summary)).await;

@@ -360,6 +360,10 @@ pub trait Disk {
         self.kind(path).map(|_| 2)
     }
     fn read_dir(&self, path: &std::path::Path) -> std::io::Result<Vec<String>>;
+    /// Nothing is run in simulations.
+    fn is_executable(&self, path: &std::path::Path) -> std::io::Result<bool> {
+        self.kind(path).map(|_| true)
+    }
     fn set_executable(&self, path: &std::path::Path) -> std::io::Result<()>;
     /// One more holder of locks on what is at `path`.
     fn locks(&self, path: &std::path::Path) -> std::io::Result<Box<dyn Locks>>;
@@ -402,6 +406,7 @@ pub mod fs {
         touch(path: &Path) -> io::Result<()>;
         names(path: &Path) -> io::Result<u64>;
         read_dir(path: &Path) -> io::Result<Vec<String>>;
+        is_executable(path: &Path) -> io::Result<bool>;
         set_executable(path: &Path) -> io::Result<()>;
         database(path: &Path, writable: bool) -> rusqlite::Result<rusqlite::Connection>;
     }

@@ -45,8 +45,11 @@ impl Environment {
     /// The variables of one script.
     pub(super) fn variables(&self, package: &Package, event: &str, command: &str) -> BTreeMap<String, String> {
         let text = |path: &Path| path.display().to_string();
-        let own = [package.dir.join("node_modules").join(".bin")];
-        let dirs = own.iter().chain(&self.bin_dirs).map(|dir| text(dir));
+        // Where it lies inside others, as in a hoisted tree, theirs are found too.
+        let above = package.dir.ancestors().skip(1).filter(|dir| dir.ends_with("node_modules"));
+        let above = above.map(|dir| dir.join(".bin")).filter(|dir| !self.bin_dirs.contains(dir));
+        let own = std::iter::once(package.dir.join("node_modules").join(".bin")).chain(above);
+        let dirs = own.chain(self.bin_dirs.iter().cloned()).map(|dir| text(&dir));
         let separator = if cfg!(windows) { ";" } else { ":" };
         let path: Vec<String> = dirs.chain([self.path.clone()]).collect();
         let mut variables = BTreeMap::from([

@@ -4,23 +4,31 @@ use super::in_order::in_order;
 use super::lifecycle::{BUILD, Package};
 use super::unshare::unshare;
 use super::{BuildPlan, BuildStep, Environment, ScriptError};
+use crate::lockfile::DepPath;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt;
-use crate::virtual_store::Layout;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Runs all steps of a plan.
+/// Runs all steps of a plan, each in the directories that its snapshot has among `dirs`.
 ///
 /// # Errors
 /// The first failure of a package that is not optional; what runs beside it is ended then.
 pub async fn run(
     plan: &BuildPlan,
-    layout: &Arc<Layout>,
+    dirs: &BTreeMap<DepPath, Vec<PathBuf>>,
     environment: &Arc<Environment>,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<(), ScriptError> {
     let after: Vec<_> = plan.steps.iter().map(|step| &step.after).collect();
-    let run = async |step: &BuildStep| match build(step, layout, environment, reporter).await {
+    let build_all = async |step: &BuildStep| {
+        for dir in dirs.get(&step.dep_path).into_iter().flatten() {
+            build(dir, environment, reporter).await?;
+        }
+        Ok(())
+    };
+    let run = async |step: &BuildStep| match build_all(step).await {
         Err(error) if step.optional => {
             let message = format!("the optional package {} does without its build: {error}", step.package);
             reporter.report(&ProgressEvent::Warning { code: "OPTIONAL_BUILD_FAILED", message });
@@ -31,15 +39,9 @@ pub async fn run(
     in_order(&after, |index| run(&plan.steps[index])).await
 }
 
-async fn build(
-    step: &BuildStep,
-    layout: &Arc<Layout>,
-    environment: &Arc<Environment>,
-    reporter: &Arc<dyn Reporter>,
-) -> Result<(), ScriptError> {
-    let dir = layout.package_dir(&step.dep_path);
-    let (read, prepared) = (dir.clone(), dir.clone());
+async fn build(dir: &Path, environment: &Arc<Environment>, reporter: &Arc<dyn Reporter>) -> Result<(), ScriptError> {
+    let (read, prepared) = (dir.to_owned(), dir.to_owned());
     let package = rt::blocking("prepare a build", move || unshare(&prepared).map(|()| Package::read(&read))).await;
-    let package = package.map_err(|source| ScriptError::Prepare { dir, source })?;
+    let package = package.map_err(|source| ScriptError::Prepare { dir: dir.to_owned(), source })?;
     package.run(&BUILD, environment, &**reporter).await
 }

@@ -4,16 +4,19 @@
 //! dependencies, and the hoisted packages have theirs beside them.
 //!
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
-//! script can say where hoisted packages are (`NODE_PATH`).
+//! script can say where hoisted packages are (`NODE_PATH`). In a tree of real directories ([`hoisted`](super::hoisted)) nothing
+//! has to be said, and pnpm makes links: there a file that is to be executable becomes the package's own.
 
+use super::hoisted::Locations;
 use super::link::{Direct, LinkError, LinkPlan, relative_path};
 use super::{InstalledPackages, Layout};
-use crate::lockfile;
+use crate::lockfile::{self, DepPath};
 use crate::package::BundledManifest;
 use crate::rt::{self, FileKind, TEMPORARY_PREFIX};
 use crate::workspace::ROOT;
 use deno_semver::Version;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// One command.
@@ -25,6 +28,19 @@ pub struct Bin {
     pub target: PathBuf,
     /// Where packages can be found that the file's own package does not name, nearest first.
     pub node_path: Vec<PathBuf>,
+    /// What it is on the disk.
+    pub form: Form,
+}
+
+/// What a command is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A script.
+    Script,
+    /// A link to a file of a package, which is made executable.
+    Link,
+    /// A link where the file is executable as it is, else a script: a project's own files are not touched.
+    LinkIfExecutable,
 }
 
 /// The manifests of directories that are used where they are.
@@ -36,13 +52,14 @@ pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedMani
         let manifest = &installed.get(dep_path)?.manifest;
         let node_path =
             vec![layout.own_modules_dir(dep_path), layout.snapshot_modules_dir(dep_path), layout.hoisted_modules_dir()];
-        Some(Provider { package: dep_path.to_owned(), is_own: true, dir, manifest, node_path })
+        let form = Form::Script;
+        Some(Provider { package: dep_path.to_owned(), is_own: true, dir, manifest, node_path, form })
     };
     let of_directory = |target: &Path, dir: PathBuf| {
         let manifest = linked.get(target)?;
         let (package, node_path) =
             (format!("{}@{}", manifest.name, manifest.version), vec![layout.hoisted_modules_dir()]);
-        Some(Provider { package, is_own: true, dir, manifest, node_path })
+        Some(Provider { package, is_own: true, dir, manifest, node_path, form: Form::Script })
     };
     let mut bins = Vec::new();
     for (importer, direct) in &links.direct {
@@ -56,18 +73,69 @@ pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedMani
         let public = links.public.iter().filter(|_| importer == ROOT);
         let public = public.filter_map(|(name, dep_path)| of_snapshot(dep_path, modules_dir.join(name)));
         let others = public.chain(peers).map(|provider| Provider { is_own: false, ..provider });
-        bins.extend(commands(&modules_dir, own.chain(others)));
+        bins.extend(commands(&modules_dir, own.chain(others), Between::TheLast));
     }
     let hoisted_modules_dir = layout.hoisted_modules_dir();
     let hoisted =
         links.hoisted.iter().filter_map(|(name, dep_path)| of_snapshot(dep_path, hoisted_modules_dir.join(name)));
-    bins.extend(commands(&hoisted_modules_dir, hoisted));
+    bins.extend(commands(&hoisted_modules_dir, hoisted, Between::TheLast));
     for (dep_path, dependencies) in &links.snapshots {
         let providers = dependencies.values().chain([dep_path]);
         let providers = providers.filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
-        bins.extend(commands(&layout.own_modules_dir(dep_path), providers));
+        bins.extend(commands(&layout.own_modules_dir(dep_path), providers, Between::TheLast));
     }
     bins
+}
+
+/// Decides the commands of a tree of real directories: each node_modules has those of the packages in it. Pure.
+pub fn plan_hoisted(
+    links: &LinkPlan,
+    installed: &InstalledPackages,
+    linked: &LinkedManifests,
+    layout: &Layout,
+    locations: &Locations,
+) -> Vec<Bin> {
+    let mut dirs = locations.modules_dirs();
+    for importer in links.direct.keys() {
+        dirs.entry(layout.importer_modules_dir(importer)).or_default();
+    }
+    let nothing = BTreeMap::new();
+    let mut bins = Vec::new();
+    for (modules_dir, packages) in &dirs {
+        let importer = links.direct.iter().find(|(id, _)| layout.importer_modules_dir(id) == *modules_dir);
+        let direct = importer.map_or(&nothing, |(_, direct)| direct);
+        let of_package = |(name, dep_path): (&String, &&DepPath)| {
+            let manifest = &installed.get(*dep_path)?.manifest;
+            let (dir, is_own) = (modules_dir.join(name), direct.contains_key(name));
+            let package = (*dep_path).clone();
+            Some(Provider { package, is_own, dir, manifest, node_path: Vec::new(), form: Form::Link })
+        };
+        // Links are commands of the project that they lead to, by its own directory.
+        let of_directory = |target: &PathBuf, is_own| {
+            let manifest = linked.get(target)?;
+            let (package, dir) = (format!("{}@{}", manifest.name, manifest.version), target.clone());
+            let form = Form::LinkIfExecutable;
+            Some(Provider { package, is_own, dir, manifest, node_path: Vec::new(), form })
+        };
+        let own = direct.values().filter_map(|direct| match direct {
+            Direct::Directory(target) => of_directory(target, true),
+            Direct::Snapshot(_) => None,
+        });
+        let is_root = *modules_dir == layout.modules_dir;
+        let projects = links.hoisted_projects.values().filter(|_| is_root);
+        let projects = projects.filter_map(|dir| of_directory(dir, false));
+        let providers = packages.iter().filter_map(of_package).chain(own).chain(projects);
+        bins.extend(commands(modules_dir, providers, Between::TheFirst));
+    }
+    bins
+}
+
+/// Which of two packages has a command that both are entitled to: pnpm decides it by the alphabet, in one kind of tree this
+/// way, and in the other that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Between {
+    TheFirst,
+    TheLast,
 }
 
 /// A package that may have commands.
@@ -80,17 +148,18 @@ struct Provider<'a> {
     dir: PathBuf,
     manifest: &'a BundledManifest,
     node_path: Vec<PathBuf>,
+    form: Form,
 }
 
 /// The commands in one `.bin`, of these packages.
-fn commands<'a>(modules_dir: &Path, providers: impl Iterator<Item = Provider<'a>>) -> Vec<Bin> {
+fn commands<'a>(modules_dir: &Path, providers: impl Iterator<Item = Provider<'a>>, between: Between) -> Vec<Bin> {
     let mut owners: BTreeMap<&str, (Claim, Bin)> = BTreeMap::new();
     for provider in providers {
         for (command, path) in &provider.manifest.bin {
             let claim = Claim::new(command, &provider);
-            if owners.get(command.as_str()).is_none_or(|(there, _)| *there < claim) {
-                let (target, node_path) = (provider.dir.join(path), provider.node_path.clone());
-                let bin = Bin { path: modules_dir.join(".bin").join(command), target, node_path };
+            if owners.get(command.as_str()).is_none_or(|(there, _)| there.gives_way_to(&claim, between)) {
+                let (target, node_path, form) = (provider.dir.join(path), provider.node_path.clone(), provider.form);
+                let bin = Bin { path: modules_dir.join(".bin").join(command), target, node_path, form };
                 owners.insert(command, (claim, bin));
             }
         }
@@ -105,7 +174,7 @@ struct Claim {
     is_own: bool,
     /// The command is called like the package.
     own_name: bool,
-    /// The last in the alphabet wins.
+    /// See [`Between`].
     package: String,
     /// Then the newest.
     version: Option<Version>,
@@ -118,6 +187,14 @@ impl Claim {
         let version = Version::parse_from_npm(version).ok();
         Claim { is_own: provider.is_own, own_name: command == package, package: package.to_owned(), version }
     }
+
+    fn gives_way_to(&self, other: &Claim, between: Between) -> bool {
+        let rank = |claim: &Claim| (claim.is_own, claim.own_name);
+        match between {
+            Between::TheFirst if rank(self) == rank(other) => other.package < self.package,
+            Between::TheFirst | Between::TheLast => self < other,
+        }
+    }
 }
 
 /// Writes one command, whole or not at all; one that is right already is left alone.
@@ -129,6 +206,9 @@ pub fn apply(bin: &Bin) -> Result<(), LinkError> {
         let path = bin.path.clone();
         move |source| LinkError { action, path, source }
     };
+    if cfg!(unix) && is_link(bin).map_err(failed("look at"))? {
+        return link(bin).map_err(failed("link"));
+    }
     let Ok(target) = rt::fs::read(&bin.target) else {
         // Declared but not published: npm and pnpm pass over it too.
         return Ok(());
@@ -145,6 +225,37 @@ pub fn apply(bin: &Bin) -> Result<(), LinkError> {
     rt::fs::write_new(&temporary, script.as_bytes(), true)
         .and_then(|()| rt::fs::rename(&temporary, &bin.path))
         .map_err(failed("write"))
+}
+
+/// Whether a command is to be a link.
+fn is_link(bin: &Bin) -> io::Result<bool> {
+    match bin.form {
+        Form::Script => Ok(false),
+        Form::Link => Ok(true),
+        // What a project has not built yet is what it will be.
+        Form::LinkIfExecutable => Ok(!rt::fs::exists(&bin.target) || rt::fs::is_executable(&bin.target)?),
+    }
+}
+
+/// Makes a command a link, and what it leads to executable: then the file is the package's own, and no longer the store's.
+fn link(bin: &Bin) -> io::Result<()> {
+    let dir = bin.path.parent().expect("a command lies in .bin");
+    let target = relative_path(&bin.target, dir);
+    if rt::fs::kind(&bin.target).is_ok_and(|kind| kind == FileKind::File) && !rt::fs::is_executable(&bin.target)? {
+        if rt::fs::names(&bin.target)? > 1 {
+            let temporary = bin.target.with_file_name(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
+            rt::fs::copy(&bin.target, &temporary)?;
+            rt::fs::rename(&temporary, &bin.target)?;
+        }
+        rt::fs::set_executable(&bin.target)?;
+    }
+    if rt::fs::read_link(&bin.path).is_ok_and(|there| there == target) {
+        return Ok(());
+    }
+    rt::fs::create_dir_all(dir)?;
+    let temporary = dir.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
+    rt::fs::symlink(&target, &temporary)?;
+    rt::fs::rename(&temporary, &bin.path)
 }
 
 /// What runs a file: `node`, `sh`, or nothing where the file runs by itself.
@@ -192,10 +303,11 @@ fn script(bin: &Bin, program: &Program) -> String {
              else\n  exec {name}{arguments} \"{target}\" \"$@\"\nfi\n"
         )
     };
-    format!(
-        "#!/bin/sh\nbasedir=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd)\n\
-         export NODE_PATH=\"{node_path}${{NODE_PATH:+:$NODE_PATH}}\"\n{start}"
-    )
+    let node_path = match node_path.as_str() {
+        "" => String::new(),
+        path => format!("export NODE_PATH=\"{path}${{NODE_PATH:+:$NODE_PATH}}\"\n"),
+    };
+    format!("#!/bin/sh\nbasedir=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd)\n{node_path}{start}")
 }
 
 /// A text as it stands between double quotes in a shell script: a package chooses the names of its files.
@@ -257,8 +369,8 @@ mod tests {
         let target = layout.modules_dir.join("tool/say.sh");
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         std::fs::write(&target, "#!/bin/sh\necho \"$1 $NODE_PATH\"\n").unwrap();
-        let bin =
-            Bin { path: layout.modules_dir.join(".bin/say"), target, node_path: vec![layout.hoisted_modules_dir()] };
+        let node_path = vec![layout.hoisted_modules_dir()];
+        let bin = Bin { path: layout.modules_dir.join(".bin/say"), target, node_path, form: Form::Script };
         apply(&bin).unwrap();
         let output = std::process::Command::new(&bin.path).arg("hi").env_remove("NODE_PATH").output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();

@@ -1,11 +1,12 @@
-//! `CreateVirtualStore`: every package's directory under node_modules/.pnpm, from what is there, the store, or the network.
+//! `CreateVirtualStore`: every package's directory, under node_modules/.pnpm or where hoisting wants it, from what is there,
+//! the store, or the network.
 //!
 //! The committed index rows decide which package is warm and which is cold. Warm packages are one plain rayon pass. Each
 //! cold one is a task that waits for its own tarball and for no other: there is no barrier. A package whose row is not
 //! committed yet looks cold; the coordination keeps it from being downloaded again.
 
 use super::install_package_by_snapshot::{Coordination, InstallPackageBySnapshot};
-use super::{ImportError, Importer, Layout};
+use super::{ImportError, Importer, Places};
 use crate::lockfile::DepPath;
 use crate::patch::Patch;
 use crate::reporter::{ProgressEvent, Reporter};
@@ -22,7 +23,7 @@ pub struct CreateVirtualStore<C: Coordinator> {
     /// What to install, one entry per snapshot.
     pub packages: Vec<SnapshotToInstall>,
     /// Where it goes.
-    pub layout: Arc<Layout>,
+    pub places: Arc<Places>,
     /// How files get there.
     pub importer: Arc<Importer>,
     /// How tarballs get here.
@@ -92,7 +93,7 @@ impl<C: Coordinator> CreateVirtualStore<C> {
     pub async fn run(self) -> Result<InstalledPackages, CreateVirtualStoreError> {
         let (warm, cold) = self.partition().await?;
         let install = Arc::new(InstallPackageBySnapshot {
-            layout: self.layout,
+            places: self.places,
             importer: self.importer,
             coordination: self.coordination,
             sources: SourceReport { reporter: self.reporter.clone(), reported: Mutex::default() },

@@ -4,6 +4,7 @@
 //! same one at the same time.
 
 use super::boot_note;
+use super::places::Slot;
 use crate::package::files_of_directory;
 use crate::patch::{Patch, PatchError};
 use crate::rt::{self, TEMPORARY_PREFIX};
@@ -118,17 +119,15 @@ impl Importer {
         whole: bool,
     ) -> Result<Imported, ImportError> {
         if rt::fs::exists(target) {
-            let trusted = !self.distrusts || (patch.is_none() && is_whole(files, target));
-            if !self.replaces && trusted {
+            if self.is_trusted(files, target, patch) {
                 return Ok(Imported::Present);
             }
             rt::fs::remove_dir_all(target).map_err(|source| ImportError::Io { path: target.to_owned(), source })?;
         }
         let parent = target.parent().expect("a package's directory lies in a node_modules");
         let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}", rt::unique()));
-        let filled = self.fill(files, store, &temporary, whole);
-        let patched = filled.and_then(|()| Ok(patch.map_or(Ok(()), |patch| patch.apply(&temporary))?));
-        let filled = patched.and_then(|()| match rt::fs::rename(&temporary, target) {
+        let filled = self.fill_patched(files, store, &temporary, patch, whole);
+        let filled = filled.and_then(|()| match rt::fs::rename(&temporary, target) {
             Err(_) if rt::fs::exists(target) => {
                 // Somebody else was faster; theirs is complete.
                 let _ = rt::fs::remove_dir_all(&temporary);
@@ -146,30 +145,52 @@ impl Importer {
         filled
     }
 
-    /// Removes `target` unless its files are these: for packages whose files change without their version.
+    /// As [`import_patched`](Self::import_patched), into one of a snapshot's directories; see [`Slot`].
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn remove_if_different(
+    /// As [`import_patched`](Self::import_patched).
+    pub fn import_into(
+        &self,
+        slot: &Slot,
+        files: &PackageFiles,
+        store: &StoreDir,
+        patch: Option<&Patch>,
+        whole: bool,
+    ) -> Result<Imported, ImportError> {
+        let Some(staged) = &slot.staged else {
+            if !slot.is_known && rt::fs::exists(&slot.dir) {
+                let gone = rt::fs::remove_dir_all(&slot.dir);
+                gone.map_err(|source| ImportError::Io { path: slot.dir.clone(), source })?;
+            }
+            return self.import_patched(files, store, &slot.dir, patch, whole);
+        };
+        if slot.is_known && rt::fs::exists(&slot.dir) && self.is_trusted(files, &slot.dir, patch) {
+            return Ok(Imported::Present);
+        }
+        // Nobody looks there until it is moved, so there is no need for another name.
+        if let Err(error) = self.fill_patched(files, store, staged, patch, whole) {
+            let _ = rt::fs::remove_dir_all(staged);
+            return Err(error);
+        }
+        self.added_dirs().insert(slot.dir.clone());
+        Ok(Imported::Added)
+    }
+
+    /// Whether a directory that is there and was complete once is still so.
+    fn is_trusted(&self, files: &PackageFiles, dir: &Path, patch: Option<&Patch>) -> bool {
+        !self.replaces && (!self.distrusts || (patch.is_none() && is_whole(files, dir)))
+    }
+
+    fn fill_patched(
         &self,
         files: &PackageFiles,
         store: &StoreDir,
-        target: &Path,
+        dir: &Path,
+        patch: Option<&Patch>,
+        whole: bool,
     ) -> Result<(), ImportError> {
-        let same = |(path, file): (&String, &StoredFile)| {
-            let there = rt::fs::read(&target.join(path)).ok();
-            there.is_some() && there == rt::fs::read(&store.file_path(file)).ok()
-        };
-        let io = |source| ImportError::Io { path: target.to_owned(), source };
-        if !rt::fs::exists(target) {
-            return Ok(());
-        }
-        let there = files_of_directory(target).map_err(io)?;
-        if there.len() == files.len() && files.iter().all(same) {
-            Ok(())
-        } else {
-            rt::fs::remove_dir_all(target).map_err(io)
-        }
+        self.fill(files, store, dir, whole)?;
+        Ok(patch.map_or(Ok(()), |patch| patch.apply(dir))?)
     }
 
     fn fill(&self, files: &PackageFiles, store: &StoreDir, dir: &Path, whole: bool) -> Result<(), ImportError> {
@@ -214,6 +235,19 @@ impl Importer {
 
 fn create_dir(dir: &Path) -> Result<(), ImportError> {
     rt::fs::create_dir_all(dir).map_err(|source| ImportError::Io { path: dir.to_owned(), source })
+}
+
+/// Whether a directory has these files and no others, byte by byte; what lies in its node_modules does not count.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn has_files(files: &PackageFiles, store: &StoreDir, dir: &Path) -> Result<bool, ImportError> {
+    let same = |(path, file): (&String, &StoredFile)| {
+        let there = rt::fs::read(&dir.join(path)).ok();
+        there.is_some() && there == rt::fs::read(&store.file_path(file)).ok()
+    };
+    let there = files_of_directory(dir).map_err(|source| ImportError::Io { path: dir.to_owned(), source })?;
+    Ok(there.len() == files.len() && files.iter().all(same))
 }
 
 /// Whether each of these files is in the directory, with its size.

@@ -1,7 +1,7 @@
 //! `InstallPackageBySnapshot`: one snapshot of the cold batch, from its tarball to its directory.
 
 use super::create_virtual_store::{CreateVirtualStoreError, SnapshotToInstall, SourceReport};
-use super::{ImportError, Imported, Importer, Layout};
+use super::{ImportError, Imported, Importer, Places};
 use crate::registry::Demand;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, Point};
@@ -37,7 +37,7 @@ impl<C: Coordinator> Coordination<C> {
 }
 
 pub(super) struct InstallPackageBySnapshot<C: Coordinator> {
-    pub(super) layout: Arc<Layout>,
+    pub(super) places: Arc<Places>,
     pub(super) importer: Arc<Importer>,
     pub(super) coordination: Coordination<C>,
     pub(super) sources: SourceReport,
@@ -57,15 +57,18 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
         Ok(row)
     }
 
-    /// Reports where the files came from and puts them into the package's directory.
+    /// Reports where the files came from and puts them into the package's directories.
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
-        let target = self.layout.package_dir(&package.dep_path);
         let (files, store) = (&fetched.row.files, self.coordination.store());
         let whole = package.tarball.downloader.knows_whole(&package.tarball.row_key());
-        let imported = self.importer.import_patched(files, store, &target, package.patch.as_deref(), whole)?;
+        let mut added = false;
+        for slot in self.places.slots(&package.dep_path) {
+            let imported = self.importer.import_into(&slot, files, store, package.patch.as_deref(), whole)?;
+            added |= imported == Imported::Added;
+        }
         self.sources.report(&package.tarball.package, fetched.source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });
-        if imported == Imported::Added {
+        if added {
             self.reporter.report(&ProgressEvent::Imported { dep_path: package.dep_path.clone() });
         }
         Ok(())

@@ -144,6 +144,27 @@ pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
     LinkPlan { links, ..plan }
 }
 
+/// Decides the links of a tree of real directories: to what is used where it is, and to the projects whose names are free at
+/// the root. Pure.
+pub fn plan_hoisted(request: LinkRequest<'_>, is_taken: impl Fn(&str) -> bool) -> LinkPlan {
+    let LinkRequest { layout, importers, projects, hoisting, .. } = request;
+    let direct: BTreeMap<_, _> = importers.iter().map(|id| (id.clone(), direct_dependencies(id, request))).collect();
+    let is_own = |name: &str| direct.get(ROOT).is_some_and(|own: &BTreeMap<String, Direct>| own.contains_key(name));
+    let is_found = |name: &str| hoisting.private.matches(name) && !is_own(name) && !is_taken(name);
+    let found = projects.iter().filter(|(name, _)| is_found(name));
+    let hoisted_projects: BTreeMap<_, _> = found.map(|(name, dir)| (name.clone(), dir.clone())).collect();
+    let at_root = |(name, dir): (&String, &PathBuf)| Link { path: layout.modules_dir.join(name), target: dir.clone() };
+    let mut links: Vec<Link> = hoisted_projects.iter().map(at_root).collect();
+    for (id, direct) in &direct {
+        let modules_dir = layout.importer_modules_dir(id);
+        links.extend(direct.iter().filter_map(|(name, direct)| match direct {
+            Direct::Directory(dir) => Some(Link { path: modules_dir.join(name), target: dir.clone() }),
+            Direct::Snapshot(_) => None,
+        }));
+    }
+    LinkPlan { direct, hoisted_projects, links, ..LinkPlan::default() }
+}
+
 fn links_into<'a>(
     dir: &'a Path,
     names: &'a BTreeMap<String, DepPath>,

@@ -3,9 +3,12 @@
 //! Written as pnpm 12 writes them, so that pnpm goes on from a tree of ours without making it anew. What they do not say
 //! is when they were written: `prunedAt` is pnpm's own and optional, and everything else follows from the input alone.
 
+use super::hoisted::{Locations, Record};
 use super::{InstalledPackages, Layout};
+use crate::config::NodeLinker;
 use crate::lockfile::{DepPath, IncludeKinds, Lockfile};
 use crate::rt;
+use crate::workspace::ImporterId;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -27,8 +30,8 @@ const LAYOUT_VERSION: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModulesYaml {
-    /// Snapshot → name under which it was hoisted → where to.
-    hoisted_dependencies: BTreeMap<DepPath, BTreeMap<String, &'static str>>,
+    /// Snapshot, or project → name under which it was hoisted → where to.
+    hoisted_dependencies: BTreeMap<String, BTreeMap<String, &'static str>>,
     hoist_pattern: Vec<String>,
     included: Included,
     layout_version: u32,
@@ -44,6 +47,8 @@ pub struct ModulesYaml {
     store_dir: PathBuf,
     virtual_store_dir: &'static str,
     virtual_store_dir_max_length: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hoisted_locations: Option<BTreeMap<DepPath, Vec<String>>>,
     allow_builds: BTreeMap<String, bool>,
 }
 
@@ -63,13 +68,11 @@ pub struct Contents<'a> {
     pub current: &'a Lockfile,
     /// What is there.
     pub installed: &'a InstalledPackages,
-    /// Name under node_modules/.pnpm/node_modules → snapshot.
-    pub hoisted: &'a BTreeMap<String, DepPath>,
-    /// Name under the root's node_modules → snapshot, for what is hoisted there.
-    pub public: &'a BTreeMap<String, DepPath>,
-    /// What was hoisted to the former, as patterns.
+    /// What the tree consists of.
+    pub tree: Tree<'a>,
+    /// What packages find that nobody named, as patterns.
     pub hoist_pattern: &'a [String],
-    /// What was hoisted to the latter, as patterns.
+    /// What projects find that they did not name, as patterns.
     pub public_hoist_pattern: &'a [String],
     /// Which of package.json's maps are installed.
     pub include: IncludeKinds,
@@ -81,6 +84,43 @@ pub struct Contents<'a> {
     pub allow_builds: &'a BTreeMap<String, bool>,
     /// Where pnpm keeps its store; see `Settings::pnpm_store_dir`.
     pub pnpm_store_dir: &'a Path,
+}
+
+/// What a node_modules consists of.
+#[derive(Debug, Clone, Copy)]
+pub enum Tree<'a> {
+    /// Links, and directories in node_modules/.pnpm.
+    Isolated {
+        /// Name under node_modules/.pnpm/node_modules → snapshot.
+        hoisted: &'a BTreeMap<String, DepPath>,
+        /// Name under the root's node_modules → snapshot, for what is hoisted there.
+        public: &'a BTreeMap<String, DepPath>,
+    },
+    /// Directories.
+    Hoisted {
+        /// Where they are.
+        locations: &'a Locations,
+        /// Name under the root's node_modules → project, for those that it does not ask for.
+        projects: &'a BTreeMap<String, ImporterId>,
+    },
+}
+
+impl Tree<'_> {
+    /// Snapshot, or project → name under which it was hoisted → where to, in pnpm's words.
+    fn hoisted_dependencies(self) -> BTreeMap<String, BTreeMap<String, &'static str>> {
+        let nothing = BTreeMap::new();
+        let places = match self {
+            Tree::Isolated { hoisted, public } => [(hoisted, "private"), (public, "public")],
+            Tree::Hoisted { projects, .. } => [(projects, "private"), (&nothing, "public")],
+        };
+        let mut dependencies: BTreeMap<String, BTreeMap<String, &'static str>> = BTreeMap::new();
+        for (names, place) in places {
+            for (name, what) in names {
+                dependencies.entry(what.clone()).or_default().insert(name.clone(), place);
+            }
+        }
+        dependencies
+    }
 }
 
 /// What pnpm wrote, and keeps its meaning whoever goes on.
@@ -101,20 +141,18 @@ struct Unbuilt {
 
 impl ModulesYaml {
     fn new(contents: &Contents<'_>, kept: Kept) -> Self {
-        let mut hoisted_dependencies: BTreeMap<DepPath, BTreeMap<String, &'static str>> = BTreeMap::new();
-        for (names, place) in [(contents.hoisted, "private"), (contents.public, "public")] {
-            for (name, dep_path) in names {
-                hoisted_dependencies.entry(dep_path.clone()).or_default().insert(name.clone(), place);
-            }
-        }
+        let (linker, locations) = match contents.tree {
+            Tree::Isolated { .. } => (NodeLinker::Isolated, None),
+            Tree::Hoisted { locations, .. } => (NodeLinker::Hoisted, Some(locations.by_snapshot().clone())),
+        };
         let IncludeKinds { prod, dev, optional } = contents.include;
         let skipped = contents.current.snapshots.keys().filter(|dep_path| !contents.installed.contains_key(*dep_path));
         ModulesYaml {
-            hoisted_dependencies,
+            hoisted_dependencies: contents.tree.hoisted_dependencies(),
             hoist_pattern: contents.hoist_pattern.to_vec(),
             included: Included { dependencies: prod, dev_dependencies: dev, optional_dependencies: optional },
             layout_version: LAYOUT_VERSION,
-            node_linker: "isolated",
+            node_linker: linker.name(),
             package_manager: concat!("lockstep@", env!("CARGO_PKG_VERSION")).to_owned(),
             pending_builds: contents.pending_builds.clone(),
             ignored_builds: contents.ignored_builds.clone(),
@@ -125,6 +163,7 @@ impl ModulesYaml {
             store_dir: kept.store_dir.unwrap_or_else(|| contents.pnpm_store_dir.to_owned()),
             virtual_store_dir: ".pnpm",
             virtual_store_dir_max_length: super::layout::DIRECTORY_NAME_BYTES_MAX,
+            hoisted_locations: locations,
             allow_builds: contents.allow_builds.clone(),
         }
     }
@@ -141,7 +180,8 @@ pub fn write(layout: &Layout, contents: &Contents<'_>) -> io::Result<()> {
     rt::fs::create_dir_all(&layout.virtual_store_dir)?;
     let current = contents.current.to_yaml();
     rt::write_whole(&layout.virtual_store_dir.join(CURRENT_LOCKFILE), current.as_bytes(), &layout.modules_dir)?;
-    rt::write_whole(&path, modules.as_bytes(), &layout.modules_dir)
+    rt::write_whole(&path, modules.as_bytes(), &layout.modules_dir)?;
+    Record::settle(layout)
 }
 
 /// The snapshots that are there, and built where they have something to build; none where nobody wrote that down. Blocks.
@@ -197,8 +237,10 @@ snapshots:
         let contents = Contents {
             current: &current,
             installed: &installed,
-            hoisted: &BTreeMap::from([("leaf".to_owned(), "leaf@1.0.0".to_owned())]),
-            public: &BTreeMap::new(),
+            tree: Tree::Isolated {
+                hoisted: &BTreeMap::from([("leaf".to_owned(), "leaf@1.0.0".to_owned())]),
+                public: &BTreeMap::new(),
+            },
             hoist_pattern: &["*".to_owned()],
             public_hoist_pattern: &[],
             include: IncludeKinds { dev: false, ..IncludeKinds::ALL },

@@ -1,6 +1,7 @@
 //! Removes what an earlier install put into node_modules and this one does not want. Touches nothing that is not ours.
 
 use super::bins::Bin;
+use super::hoisted::Locations;
 use super::layout::normal;
 use super::link::{LinkError, LinkPlan};
 use super::{InstalledPackages, Layout, dep_path_to_filename};
@@ -56,6 +57,26 @@ pub fn plan(layout: &Layout, wanted: Wanted<'_>) -> PrunePlan {
     sweep.snapshots(wanted.installed, wanted.of_others);
     wanted.installed.keys().for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
     sweep.plan
+}
+
+impl PrunePlan {
+    /// Adds the commands inside the packages of a hoisted tree that nobody wants: links, for nothing else was made there.
+    pub fn add_inner_commands(&mut self, locations: &Locations, bins: &[Bin]) {
+        let wanted: BTreeSet<&Path> = bins.iter().map(|bin| bin.path.as_path()).collect();
+        for modules_dir in locations.dirs().keys().map(|dir| dir.join("node_modules")) {
+            let bin_dir = modules_dir.join(".bin");
+            let there: Vec<PathBuf> = names_in(&bin_dir).into_iter().map(|name| bin_dir.join(name)).collect();
+            let is_old = |path: &&PathBuf| !wanted.contains(path.as_path()) && is(path, FileKind::Symlink);
+            let old: Vec<PathBuf> = there.iter().filter(is_old).cloned().collect();
+            if old.is_empty() || old.len() < there.len() {
+                self.files.extend(old);
+            } else if names_in(&modules_dir) == [".bin"] {
+                self.directories.push(modules_dir);
+            } else {
+                self.directories.push(bin_dir);
+            }
+        }
+    }
 }
 
 /// Walks through what is there.
@@ -132,7 +153,7 @@ impl Sweep<'_> {
                 self.modules(&dir.join("node_modules"));
             } else if !left_alone.contains(&name) {
                 self.plan.directories.push(dir);
-                self.plan.snapshots += 1;
+                self.plan.snapshots += usize::from(!name.starts_with(TEMPORARY_PREFIX));
             }
         }
     }

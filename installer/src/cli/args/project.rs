@@ -13,12 +13,15 @@ pub struct ProjectArgs {
     /// The project's directory [default: the current one]
     #[arg(long, short = 'C', value_name = "DIR")]
     pub dir: Option<PathBuf>,
-    /// Only these projects of the workspace: names, globs, ./directories, with ... and !
+    /// Only these projects: names, globs, ./directories, with ... and !
     #[arg(long, short = 'F', value_name = "SELECTOR")]
     filter: Vec<String>,
     /// Where the files of all projects' packages are kept
     #[arg(long, value_name = "DIR")]
     store_dir: Option<String>,
+    /// Make node_modules of links (isolated) or of directories (hoisted)
+    #[arg(long, value_name = "KIND", value_parser = ["isolated", "hoisted"], hide_possible_values = true)]
+    node_linker: Option<String>,
     /// Do not list packages that have build scripts (they are never run)
     #[arg(long)]
     ignore_scripts: bool,
@@ -93,6 +96,7 @@ impl ProjectArgs {
             network_concurrency: self.network_concurrency.map(|n| n as usize),
             offline: self.offline.then_some(true),
             prefer_offline: self.prefer_offline.then_some(true),
+            node_linker: self.node_linker.clone(),
             ..Overrides::default()
         }
     }

@@ -4,7 +4,7 @@ use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Long flags of pnpm's `install`, `add`, `remove`, `update`, `list`, `why` and `store`.
-const FLAGS: [&str; 49] = [
+const FLAGS: [&str; 48] = [
     "--aggregate-output",
     "--allow-build",
     "--auto-dedupe",
@@ -34,7 +34,6 @@ const FLAGS: [&str; 49] = [
     "--long",
     "--merge-git-branch-lockfiles",
     "--no-save",
-    "--node-linker",
     "--only-projects",
     "--os",
     "--parallel",
@@ -74,8 +73,8 @@ mod tests {
     fn flags_of_pnpm_are_named_as_such() {
         assert!(FLAGS.is_sorted());
         let note_of = |arguments: &[&str]| note(&Args::try_parse_from(arguments).unwrap_err());
-        let note = note_of(&["lockstep", "install", "--node-linker=hoisted"]).unwrap();
-        assert!(note.contains("`--node-linker` is a flag of pnpm"), "{note}");
+        let note = note_of(&["lockstep", "install", "--shamefully-hoist"]).unwrap();
+        assert!(note.contains("`--shamefully-hoist` is a flag of pnpm"), "{note}");
         assert!(note_of(&["lockstep", "add", "x", "--global"]).is_some());
         assert_eq!(note_of(&["lockstep", "install", "--frozn-lockfile"]), None);
         assert_eq!(note_of(&["lockstep", "install", "--reporter", "x"]), None);

@@ -126,6 +126,15 @@ pub fn read_dir(path: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// Whether a file can be run, following links.
+pub fn is_executable(path: &Path) -> io::Result<bool> {
+    let metadata = fs::metadata(path)?;
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 == 0o111);
+    #[cfg(not(unix))]
+    return Ok(metadata.is_file());
+}
+
 /// Makes an existing file executable (`chmod 755`).
 pub fn set_executable(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
