@@ -1,10 +1,12 @@
 //! A pnpm-lock.yaml that a pull request brings.
 //!
 //! What is read and written again reads the same, and is written the same. Where all its names are accepted, every package of it has a
-//! place below node_modules/.pnpm, and so has every dependency.
+//! place below node_modules/.pnpm, and so has every dependency; and in a tree of real directories none leads out of node_modules.
 
 use installer::lockfile::{IncludeKinds, Lockfile, Platform, dep_path_of, installable};
 use installer::virtual_store::Layout;
+use installer::virtual_store::hoisted::{HoistRequest, Locations};
+use std::collections::BTreeSet;
 use std::path::{Component, Path};
 
 /// The writing, or one that is broken on purpose.
@@ -41,6 +43,14 @@ fn places_hold(lockfile: &Lockfile) {
         assert!((3..=4).contains(&below.components().count()), "{dep_path:?} is put at {}", directory.display());
     }
     let platform = Platform::current();
+    let root = BTreeSet::from([".".to_owned()]);
+    let snapshots = installable(lockfile, &root, &platform, IncludeKinds::ALL);
+    let request = HoistRequest { lockfile, importers: &root, snapshots: &snapshots, include: IncludeKinds::ALL };
+    let locations = Locations::hoist(request, &layout).unwrap_or_default();
+    for directory in locations.dirs().keys() {
+        let is_inside = directory.starts_with(&layout.modules_dir) && *directory != layout.modules_dir;
+        assert!(is_inside, "a package is put at {}", directory.display());
+    }
     for dep_path in installable(lockfile, lockfile.importers.keys(), &platform, IncludeKinds::ALL) {
         let snapshot = lockfile.snapshots.get(&dep_path).expect("what is installed is in the lockfile");
         for (alias, reference) in snapshot.dependencies.iter().chain(&snapshot.optional_dependencies) {
