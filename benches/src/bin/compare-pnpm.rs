@@ -36,6 +36,9 @@ struct Args {
     /// Run each project's own smoke command in our node_modules too
     #[arg(long)]
     smoke: bool,
+    /// What node_modules consists of, for both
+    #[arg(long, value_name = "KIND", default_value = "isolated", value_parser = ["isolated", "hoisted"])]
+    node_linker: String,
     /// Print the table and all differences as JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -76,8 +79,14 @@ fn run(args: &Args) -> io::Result<bool> {
         };
         let recording = Recording::open(&args.recordings, upstream);
         let registry = ReplayRegistry::start(recording, Link::default())?;
-        let comparison =
-            Comparison { pnpm: &pnpm, lockstep: &lockstep, registry: &registry, work: work.clone(), smoke: args.smoke };
+        let comparison = Comparison {
+            pnpm: &pnpm,
+            lockstep: &lockstep,
+            registry: &registry,
+            node_linker: &args.node_linker,
+            work: work.clone(),
+            smoke: args.smoke,
+        };
         compared.push(comparison.compare(project)?);
         let failed = registry.take_counts().failed;
         if !failed.is_empty() {

@@ -116,6 +116,8 @@ pub struct Comparison<'a> {
     pub lockstep: &'a Path,
     /// Where both install from.
     pub registry: &'a ReplayRegistry,
+    /// `nodeLinker` of both.
+    pub node_linker: &'a str,
     /// A directory to work in.
     pub work: PathBuf,
     /// Whether the project's smoke command is run too.
@@ -174,6 +176,7 @@ impl Comparison<'_> {
         let mut command = program::isolated(self.pnpm, dir, &work.join("home"));
         command.args(["install", "--ignore-scripts", "--reporter", "append-only", "--registry", self.registry.url()]);
         command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
+        command.args(["--node-linker", self.node_linker]);
         command.arg("--store-dir").arg(work.join("pnpm-store"));
         program::run(&mut command)
     }
@@ -182,6 +185,7 @@ impl Comparison<'_> {
         let mut command = program::isolated(self.lockstep, dir, &work.join("home"));
         command.args(["install", "--ignore-scripts", "--reporter", "append-only", "--registry", self.registry.url()]);
         command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
+        command.args(["--node-linker", self.node_linker]);
         command.arg("--store-dir").arg(work.join("lockstep-store"));
         program::run(&mut command)
     }
