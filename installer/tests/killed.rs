@@ -1,5 +1,5 @@
 //! 200 installs, each killed at a moment of its own, on a store that all share or that one of them makes anew. Every tenth is left alone: it succeeds, makes the tree that an
-//! undisturbed install on another store makes, and downloads only what is missing.
+//! undisturbed install on another store makes, and downloads only what is missing. Trees of links and of real directories take turns.
 //!
 //! The moments are drawn from a seed, which a failure shows; `LOCKSTEP_KILL_SEED` sets it. (Time is real here: the same seed kills
 //! at about the same moments.)
@@ -35,7 +35,11 @@ fn text(text: String) -> &'static str {
 fn packages(version: &'static str) -> Vec<Package> {
     let name = |index: usize| text(format!("p{index:02}"));
     let package = |index: usize| {
-        let next = if index + 1 < PACKAGES { json!({ name(index + 1): version }) } else { json!({}) };
+        let mut next = if index + 1 < PACKAGES { json!({ name(index + 1): version }) } else { json!({}) };
+        if index == 3 {
+            // Another package under the last one's name: of real directories, one lies inside another.
+            next[name(PACKAGES - 1)] = json!(format!("npm:{}@{version}", name(PACKAGES - 2)));
+        }
         let package = Package::new(name(index), version).with("dependencies", next).with("bin", json!("cli.sh"));
         // Enough files for a kill to come between two of them.
         let file = |file: usize| (text(format!("lib/{file}.js")), format!("{file} of {index} {version}\n").repeat(20));
@@ -62,7 +66,9 @@ fn killed_at_any_moment_and_none_the_worse() {
         let version = text(format!("1.0.{killed}"));
         let packages = packages(version);
         registry.publish(&packages);
+        let linker = if random.random_bool(0.5) { "hoisted" } else { "isolated" };
         for dir in [&dir, &undisturbed] {
+            std::fs::write(dir.path().join("pnpm-workspace.yaml"), format!("nodeLinker: {linker}\n")).unwrap();
             project(dir.path(), &json!({ "dependencies": { "p00": version, "p07": version } }));
         }
         registry.forget_requests();
@@ -87,7 +93,12 @@ fn killed_at_any_moment_and_none_the_worse() {
                 std::thread::sleep(usual.mul_f64(random.random_range(0.0..0.8)));
             } else {
                 let (wanted, virtual_store) = (random.random_range(1..=PACKAGES), modules.join(".pnpm"));
-                let there = || std::fs::read_dir(&virtual_store).map_or(0, Iterator::count);
+                let names =
+                    |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+                let is_staging = |path: &Path| path.to_string_lossy().contains(".lockstep-tmp-");
+                let staged =
+                    || names(&virtual_store).filter(|path| is_staging(path)).flat_map(|path| names(&path)).count();
+                let there = || names(&virtual_store).count() + staged();
                 while there() < wanted && child.try_wait().unwrap().is_none() {}
                 std::thread::sleep(Duration::from_micros(random.random_range(0..1_000)));
             }
@@ -115,6 +126,6 @@ fn killed_at_any_moment_and_none_the_worse() {
     }
     succeeded(&run(&registry, dir.path(), "store", &["verify", "--check"]));
     let names: Vec<_> = tree(dir.path()).into_keys().filter(|path| !path.contains('/')).collect();
-    assert_eq!(names, ["node_modules", "package.json", "pnpm-lock.yaml", "store"]);
+    assert_eq!(names, ["node_modules", "package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml", "store"]);
     println!("{killed} killed; an install takes {usual:?}");
 }
