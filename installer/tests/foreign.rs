@@ -143,8 +143,38 @@ fn files_and_directories_of_this_machine() {
     let said = std::process::Command::new("sh").arg(modules.join(".bin/local")).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&said.stdout), "changed\n");
     let before = tree(&modules);
-    succeeded(&lockstep(&registry, dir.path(), &["--frozen-lockfile"]));
+    let text = succeeded(&lockstep(&registry, dir.path(), &["--frozen-lockfile"]));
     assert_eq!(tree(&modules), before);
+    assert!(!text.contains("- local"), "nothing came or went: {text}");
+}
+
+#[test]
+fn what_a_directory_of_this_machine_asks_for_is_noticed() {
+    let (registry, dir) = (registry(), tempfile::tempdir().unwrap());
+    let local = |fields: &str| write(dir.path(), "local/package.json", format!(r#"{{"name":"local",{fields}}}"#));
+    local(r#""version":"1.0.0""#);
+    project(dir.path(), &json!({ "dependencies": { "local": "file:./local" } }));
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    assert!(lockfile(&dir).contains("  local@file:local: {}\n"), "{}", lockfile(&dir));
+
+    local(r#""version":"1.1.0","dependencies":{"leaf":"1"},"optionalDependencies":{"nowhere":"1"}"#);
+    let text = failed(&lockstep(&registry, dir.path(), &["--frozen-lockfile"]));
+    says(&text, &["changed: what local/package.json asks for"]);
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    assert!(
+        lockfile(&dir).contains("  local@file:local:\n    dependencies:\n      leaf: 1.0.0\n"),
+        "{}",
+        lockfile(&dir)
+    );
+    assert!(dir.path().join("node_modules/.pnpm/local@file+local/node_modules/leaf/package.json").exists());
+    // What has no version anywhere is not waited for.
+    let text = succeeded(&lockstep(&registry, dir.path(), &["--frozen-lockfile"]));
+    assert!(!text.contains("WARN"), "{text}");
+
+    for fields in [r#""dependencies":{"leaf":"2"}"#, r#""dependencies":{}"#] {
+        local(fields);
+        says(&failed(&lockstep(&registry, dir.path(), &["--frozen-lockfile"])), &["what local/package.json asks for"]);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod engines;
 mod foreign;
 mod git;
 mod hoisted;
+mod local_directories;
 mod no_lockfile;
 mod options;
 mod project;

@@ -1,8 +1,9 @@
 //! The projects on disk: their manifests, their lockfile, their node_modules.
 
+use super::local_directories;
 use super::repeat::Inputs;
 use super::{Edit, EditError, InstallError, InstallOptions, InstallPath};
-use crate::lockfile::{self, Lockfile};
+use crate::lockfile::{self, Difference, Lockfile, LockfileMismatch};
 use crate::manifest::edit::ManifestChange;
 use crate::manifest::{self, Manifest};
 use crate::package::{BundledManifest, PackageId};
@@ -32,6 +33,8 @@ pub(super) struct Project {
     pub(super) inputs: Inputs,
     lockfile_path: PathBuf,
     lockfile: Option<Lockfile>,
+    /// Directories of which the lockfile has something else.
+    outdated: Vec<Difference>,
     /// The change of package.json that is saved at the end.
     edit: Option<AppliedEdit>,
 }
@@ -156,6 +159,8 @@ impl Project {
                 InstallPath::NoLockfile => None,
                 InstallPath::Fresh | InstallPath::Frozen => Lockfile::read(&lockfile_path)?,
             };
+            let outdated = lockfile.iter().flat_map(|lockfile| local_directories::outdated(lockfile, &workspace));
+            let outdated = outdated.collect();
             let layout = Arc::new(Layout::new(&workspace.root));
             Ok(Project {
                 workspace,
@@ -166,6 +171,7 @@ impl Project {
                 inputs,
                 lockfile_path,
                 lockfile,
+                outdated,
                 edit: None,
             })
         })
@@ -186,13 +192,21 @@ impl Project {
             return Ok(None);
         }
         let is_here = |id: &ImporterId| self.workspace.members.contains_key(id);
-        match lockfile::satisfies(lockfile, &self.workspace) {
+        match self.mismatch(lockfile) {
             // A project that is gone takes its packages along, unless the lockfile may not change.
-            Ok(()) if !frozen && !lockfile.importers.keys().all(is_here) => Ok(None),
-            Ok(()) => Ok(Some(lockfile)),
-            Err(mismatch) if frozen => Err(mismatch.into()),
-            Err(_) => Ok(None),
+            None if !frozen && !lockfile.importers.keys().all(is_here) => Ok(None),
+            None => Ok(Some(lockfile)),
+            Some(mismatch) if frozen => mismatch.but_for_optional().map_or(Ok(Some(lockfile)), |left| Err(left.into())),
+            Some(_) => Ok(None),
         }
+    }
+
+    /// What the projects, and the directories that packages are copies of, ask for and the lockfile does not answer.
+    fn mismatch(&self, lockfile: &Lockfile) -> Option<LockfileMismatch> {
+        let mismatch = lockfile::satisfies(lockfile, &self.workspace).err();
+        let mut differences = mismatch.map_or_else(Vec::new, |mismatch| mismatch.differences);
+        differences.extend(self.outdated.iter().cloned());
+        (!differences.is_empty()).then_some(LockfileMismatch { differences })
     }
 
     /// The lockfile as it was.
@@ -223,6 +237,7 @@ impl Project {
             inputs: self.inputs.with_manifest(&self.id, &text),
             lockfile_path: self.lockfile_path.clone(),
             lockfile: self.lockfile.clone(),
+            outdated: self.outdated.clone(),
             edit: Some(AppliedEdit { text, kept, resolves: edit.resolves() }),
         })
     }

@@ -84,7 +84,11 @@ impl DirectChange {
         let now: BTreeMap<String, PackageId> = now.iter().filter_map(package).collect();
         let kind_of = |name: &str| lockfiles.iter().flatten().find_map(|lockfile| kind_in(lockfile, name));
         let only_in = |these: &BTreeMap<String, PackageId>, others: &BTreeMap<String, PackageId>, change| -> Vec<_> {
-            let different = these.iter().filter(|(name, package)| others.get(*name) != Some(*package));
+            let is_same = |package: &PackageId, other: &PackageId| {
+                package.name == other.name && in_directory(&package.version) == in_directory(&other.version)
+            };
+            let different =
+                these.iter().filter(|(name, package)| !others.get(*name).is_some_and(|other| is_same(package, other)));
             let direct_change = |(name, package): (&String, &PackageId)| DirectChange {
                 kind: kind_of(name).unwrap_or("dependencies"),
                 name: name.clone(),
@@ -98,6 +102,11 @@ impl DirectChange {
         changes.sort();
         changes
     }
+}
+
+/// A version as it is in the name of a directory, see `dep_path_to_filename`: no other is known of what was there.
+fn in_directory(version: &str) -> String {
+    version.replace([':', '/'], "+")
 }
 
 /// The field of package.json that a lockfile has this name from.
@@ -135,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_new_version_goes_and_comes() {
-        let before = [("a", "1.0.0"), ("b", "1.0.0"), ("gone", "1.0.0")];
+        let before = [("a", "1.0.0"), ("b", "1.0.0"), ("dir", "file+..+dir"), ("gone", "1.0.0")];
         let before = before.map(|(name, version)| (name.to_owned(), PackageId::new(name, version))).into();
-        let now = [("a", "a@1.0.0"), ("b", "b@2.0.0(a@1.0.0)"), ("new", "real@3.0.0")];
+        let now = [("a", "a@1.0.0"), ("b", "b@2.0.0(a@1.0.0)"), ("dir", "dir@file:../dir"), ("new", "real@3.0.0")];
         let now = now.map(|(name, dep_path)| (name.to_owned(), dep_path.to_owned())).into();
         let changes = DirectChange::between(&before, &now, &[None]);
         let shown =

@@ -17,6 +17,15 @@ pub struct LockfileMismatch {
     pub differences: Vec<Difference>,
 }
 
+impl LockfileMismatch {
+    /// What is left where a frozen install may leave out what is optional and not in the lockfile: that has no version where it was
+    /// resolved, and pnpm takes it so too.
+    pub fn but_for_optional(mut self) -> Option<Self> {
+        self.differences.retain(|difference| !matches!(difference, Difference::Added { optional: true, .. }));
+        (!self.differences.is_empty()).then_some(self)
+    }
+}
+
 /// One thing that package.json and the lockfile disagree on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
@@ -28,6 +37,8 @@ pub enum Difference {
         name: String,
         /// What package.json asks for.
         specifier: String,
+        /// Whether the project works without it.
+        optional: bool,
     },
     /// The lockfile has it, package.json does not ask for it.
     Removed {
@@ -60,6 +71,11 @@ pub enum Difference {
         /// package.json's map.
         wanted: &'static str,
     },
+    /// A directory that a package is a copy of asks for something else.
+    Directory {
+        /// Its path from the lockfile.
+        path: String,
+    },
     /// A setting that the resolution depends on differs.
     Setting {
         /// Its name in pnpm-workspace.yaml.
@@ -70,7 +86,7 @@ pub enum Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let project = match self {
-            Difference::Added { project, name, specifier } => {
+            Difference::Added { project, name, specifier, .. } => {
                 write!(f, "added: {name}@{}", redact_url(specifier))?;
                 project
             }
@@ -86,6 +102,7 @@ impl fmt::Display for Difference {
                 write!(f, "moved: {name} from {locked} to {wanted}")?;
                 project
             }
+            Difference::Directory { path } => return write!(f, "changed: what {path}/package.json asks for"),
             Difference::Setting { name } => return write!(f, "changed: {name}"),
         };
         // Where there is one project, everybody knows which.
@@ -150,7 +167,10 @@ fn add_differences(project: &str, importer: Option<&Importer>, member: &Member, 
             Target::Resolved { .. } => None,
         };
         match locked.remove(name.as_str()) {
-            None => differences.push(Difference::Added { project, name, specifier }),
+            None => {
+                let optional = wanted.kind == DependencyKind::Optional;
+                differences.push(Difference::Added { project, name, specifier, optional });
+            }
             Some((dependency, _))
                 if dependency.specifier != specifier || link.is_some_and(|link| link != dependency.version) =>
             {
