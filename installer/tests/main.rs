@@ -21,6 +21,7 @@ mod limits;
 mod look;
 mod mem_cache;
 mod no_locks;
+mod peers;
 mod project_settings;
 mod registry;
 mod registry_tls;

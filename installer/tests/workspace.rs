@@ -44,23 +44,23 @@ fn workspace() -> TempDir {
     dir
 }
 
-fn write(dir: &Path, path: &str, text: &str) {
+pub(crate) fn write(dir: &Path, path: &str, text: &str) {
     let path = dir.join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
-fn package(dir: &Path, id: &str, manifest: &Value) {
+pub(crate) fn package(dir: &Path, id: &str, manifest: &Value) {
     std::fs::create_dir_all(dir.join(id)).unwrap();
     project(&dir.join(id), manifest);
 }
 
-fn link(dir: &TempDir, path: &str) -> String {
+pub(crate) fn link(dir: &TempDir, path: &str) -> String {
     let target = std::fs::read_link(dir.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     target.to_str().unwrap().to_owned()
 }
 
-fn lockfile(dir: &TempDir) -> String {
+pub(crate) fn lockfile(dir: &TempDir) -> String {
     std::fs::read_to_string(dir.path().join("pnpm-lock.yaml")).unwrap()
 }
 

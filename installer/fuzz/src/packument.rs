@@ -104,4 +104,8 @@ impl ForeignPackages for Nowhere {
     async fn open(&self, alias: &str, source: &ForeignSource) -> Result<ForeignPackage, ResolveError> {
         panic!("only the project may ask for such, and it does not: {alias} at {source:?}")
     }
+
+    async fn manifest_in(&self, path: &str) -> serde_json::Value {
+        panic!("only the project may link to such, and it does not: {path}")
+    }
 }

@@ -27,6 +27,8 @@ pub struct ProjectSettings {
     pub overrides: BTreeMap<String, String>,
     /// `autoInstallPeers`: whether peers that nobody asked for are installed.
     pub auto_install_peers: bool,
+    /// `autoDedupe`: whether a project takes versions that other projects of the workspace ask for.
+    pub auto_dedupe: bool,
     /// `linkWorkspacePackages`: whether a plain range that a workspace package satisfies leads to that package.
     pub link_workspace_packages: bool,
     /// `nodeLinker`: what node_modules consists of.
@@ -71,6 +73,7 @@ impl Default for ProjectSettings {
             catalogs: BTreeMap::new(),
             overrides: BTreeMap::new(),
             auto_install_peers: true,
+            auto_dedupe: false,
             link_workspace_packages: false,
             node_linker: NodeLinker::Isolated,
             hoist_pattern: NamePatterns::new(["*"]),
@@ -173,13 +176,14 @@ struct RawPeerDependencyRules {
 }
 
 /// Settings of pnpm-workspace.yaml that are read elsewhere: most are simple values that mean the same as in .npmrc.
-const SIMPLE: [&str; 39] = [
+const SIMPLE: [&str; 40] = [
     // See `BuildPolicy`.
     "allowBuilds",
     "dangerouslyAllowAllBuilds",
     "ignoredBuiltDependencies",
     "neverBuiltDependencies",
     "onlyBuiltDependencies",
+    "autoDedupe",
     "autoInstallPeers",
     "ca",
     "cafile",
@@ -258,6 +262,7 @@ impl ProjectSettings {
             catalogs: catalogs.into_iter().map(|(name, catalog)| (name, texts(catalog))).collect(),
             overrides: texts(file.take("overrides", "selectors and their ranges")?),
             auto_install_peers: flag("auto-install-peers", default.auto_install_peers)?,
+            auto_dedupe: flag("auto-dedupe", default.auto_dedupe)?,
             link_workspace_packages: match sources.get("link-workspace-packages") {
                 Some(found) if found.value == "deep" => true,
                 _ => flag("link-workspace-packages", default.link_workspace_packages)?,

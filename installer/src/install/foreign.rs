@@ -61,6 +61,11 @@ impl<C: Coordinator> ForeignPackages for SessionForeignPackages<'_, C> {
             }
         }
     }
+
+    async fn manifest_in(&self, path: &str) -> Value {
+        let file = self.project.workspace.root.join(path).join("package.json");
+        rt::blocking("read manifest", move || rt::fs::read(&file).map(|bytes| parsed(&bytes)).unwrap_or_default()).await
+    }
 }
 
 impl<C: Coordinator> SessionForeignPackages<'_, C> {

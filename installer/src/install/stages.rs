@@ -303,7 +303,13 @@ async fn link<C: Coordinator>(
         direct: DirectChange::between(&before, &links.direct_packages(ROOT), &lockfiles),
     };
     apply_links(project, pruned, links.links, &bins).await?;
-    let tree = LinkedTree::Isolated { hoisted: links.hoisted, public: links.public };
+    // pnpm calls a project that every package can find by its directory.
+    let projects = links.hoisted_projects.into_iter().filter_map(|(name, dir)| {
+        let dir = dir.strip_prefix(&project.layout.project_dir).ok()?.to_str()?.to_owned();
+        Some((name, dir))
+    });
+    let hoisted = links.hoisted.into_iter().chain(projects).collect();
+    let tree = LinkedTree::Isolated { hoisted, public: links.public };
     Ok(Linked { changes, tree, bins })
 }
 

@@ -51,6 +51,9 @@ pub trait ForeignPackages {
     /// # Errors
     /// When it cannot be had, or is no package.
     async fn open(&self, alias: &str, source: &ForeignSource) -> Result<ForeignPackage, ResolveError>;
+
+    /// The package.json in a directory of this machine, relative to the lockfile; null where there is none.
+    async fn manifest_in(&self, path: &str) -> Value;
 }
 
 impl ForeignSource {

@@ -1,107 +1,175 @@
 //! Peers that are missing, and that a project gets without asking for them.
+//!
+//! What is needed comes first, project after project, each until it needs no more; then what is optional and in the graph
+//! anyway, for all projects; and so on until nobody is given anything. As in pnpm.
 
 use super::ResolveError;
-use super::peers::{AllPeers, Direct, Found, Missing, resolve_peers};
-use super::specifier::target_of;
-use super::version_pick::{allows_with_prereleases, intersection};
+use super::peers::{AllPeers, Direct, FirstWalks, Found, MissingPeers, resolve_peers, resolve_peers_of};
 use super::walk::Walk;
-use crate::range;
+use super::wanted_peers::{WantedPeer, needed, optional};
+use crate::lockfile::Lockfile;
 use crate::workspace::{ImporterId, Workspace};
-use deno_semver::Version;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Finds everybody's peers, and gives the projects those that are missing, until nothing changes: what is needed in a version
-/// that the graph has or the registry has, what is optional where the graph has it anyway.
+/// Finds everybody's peers, and gives the projects those that are missing: what is needed in a version that the graph has or
+/// the registry has, what is optional where the graph has it anyway.
 pub(super) async fn with_missing_peers(
     walk: &mut Walk<'_>,
     workspace: &Workspace,
-    mut direct: BTreeMap<ImporterId, Direct>,
+    previous: Option<&Lockfile>,
+    direct: BTreeMap<ImporterId, Direct>,
 ) -> Result<AllPeers, ResolveError> {
-    let from_registry = workspace.settings.auto_install_peers;
+    let mut all = resolve_peers(&walk.graph, &direct, &workspace.patches);
+    let found = std::mem::take(&mut all.found);
+    let mut rounds = Rounds { walk, workspace, direct, first_walks: FirstWalks::default(), last: Some(all) };
+    for (id, found) in &found {
+        rounds.record(id, found);
+    }
+    // What others came to first is settled before anybody is given anything.
+    let begin = |(id, found): (ImporterId, Found)| {
+        let locked = locked_peers(previous, &id);
+        let missing = rounds.first_walks.left(&found, &locked);
+        (id, found, ProjectRounds { locked, missing, is_new: false })
+    };
+    let begun: Vec<_> = found.into_iter().map(begin).collect();
+    let mut projects = BTreeMap::new();
+    for (id, found, mut project) in begun {
+        rounds.needed(&id, &mut project, found).await?;
+        projects.insert(id, project);
+    }
     loop {
-        let all = resolve_peers(&walk.graph, &direct, &workspace.patches);
-        let mut changed = false;
-        for (id, found) in &all.found {
-            let project = direct.get_mut(id).expect("peers are found for the projects");
-            let missing: BTreeMap<_, _> =
-                found.missing.iter().filter(|(name, _)| !project.dependencies.contains_key(*name)).collect();
-            let needed = needed(&missing, &walk.graph.versions, from_registry);
-            if from_registry {
-                changed |= add_providers(project, found, &needed);
+        for (id, project) in &mut projects {
+            rounds.optional(id, project).await?;
+        }
+        if projects.values().all(|project| !project.is_new) {
+            break;
+        }
+        for (id, project) in projects.iter_mut().filter(|(_, project)| project.is_new) {
+            let found = rounds.look(id, project);
+            rounds.needed(id, project, found).await?;
+        }
+    }
+    let Rounds { walk, direct, last, .. } = rounds;
+    Ok(last.unwrap_or_else(|| resolve_peers(&walk.graph, &direct, &workspace.patches)))
+}
+
+/// What all projects share in the rounds.
+struct Rounds<'w, 'l> {
+    walk: &'w mut Walk<'l>,
+    workspace: &'w Workspace,
+    direct: BTreeMap<ImporterId, Direct>,
+    first_walks: FirstWalks,
+    /// The peers of everything, unless something was given since.
+    last: Option<AllPeers>,
+}
+
+/// One project in the rounds.
+struct ProjectRounds {
+    /// Peers that the lockfile has for what it asks for.
+    locked: BTreeSet<String>,
+    /// What was missing when its peers were looked for.
+    missing: MissingPeers,
+    /// Whether it was given something since.
+    is_new: bool,
+}
+
+impl Rounds<'_, '_> {
+    /// Gives a project what it needs, until it needs no more.
+    async fn needed(&mut self, id: &str, project: &mut ProjectRounds, found: Found) -> Result<(), ResolveError> {
+        let from_registry = self.workspace.settings.auto_install_peers;
+        let mut found = found;
+        loop {
+            self.leave_out_what_it_has(id, project);
+            let needed = needed(&project.missing, &self.walk.graph.versions, from_registry);
+            if from_registry && self.add_providers(id, &found, &needed) {
+                self.changed(project);
             }
-            let wanted = if needed.is_empty() { optional(&missing, &walk.graph.versions, project) } else { needed };
-            let given = walk.peers(&wanted, project).await?;
-            changed |= !given.is_empty();
-            project.dependencies.extend(given);
+            if !self.give(id, project, &needed).await? {
+                return Ok(());
+            }
+            found = self.look(id, project);
         }
-        if !changed {
-            return Ok(all);
+    }
+
+    /// Gives a project what others have and it can do with.
+    async fn optional(&mut self, id: &str, project: &mut ProjectRounds) -> Result<(), ResolveError> {
+        self.leave_out_what_it_has(id, project);
+        let optional = optional(&project.missing, &self.walk.graph.versions, &self.direct[id]);
+        self.give(id, project, &optional).await.map(drop)
+    }
+
+    /// Whether there was anything to give.
+    async fn give(
+        &mut self,
+        id: &str,
+        project: &mut ProjectRounds,
+        peers: &BTreeMap<String, WantedPeer>,
+    ) -> Result<bool, ResolveError> {
+        let direct = self.direct.get_mut(id).expect("peers are found for the projects");
+        let given = self.walk.peers(id, peers, direct).await?;
+        if given.is_empty() {
+            return Ok(false);
         }
+        direct.dependencies.extend(given);
+        self.changed(project);
+        Ok(true)
+    }
+
+    fn changed(&mut self, project: &mut ProjectRounds) {
+        project.is_new = true;
+        self.last = None;
+    }
+
+    /// Looks for a project's peers once more.
+    fn look(&mut self, id: &str, project: &mut ProjectRounds) -> Found {
+        let (graph, patches) = (&self.walk.graph, &self.workspace.patches);
+        let found = if self.direct.len() == 1 {
+            let mut all = resolve_peers(graph, &self.direct, patches);
+            let found = all.found.remove(id);
+            self.last = Some(all);
+            found.expect("peers are found for the projects")
+        } else {
+            resolve_peers_of(graph, &self.direct, patches, id)
+        };
+        self.record(id, &found);
+        (project.missing, project.is_new) = (self.first_walks.left(&found, &project.locked), false);
+        found
+    }
+
+    fn record(&mut self, id: &str, found: &Found) {
+        if self.direct.len() > 1 {
+            self.first_walks.record(&self.walk.graph, id, found);
+        }
+    }
+
+    fn leave_out_what_it_has(&self, id: &str, project: &mut ProjectRounds) {
+        let Direct { dependencies, linked, .. } = &self.direct[id];
+        project.missing.retain(|name, _| !dependencies.contains_key(name) && !linked.contains_key(name));
+    }
+
+    /// What is a peer somewhere below counts as the project's own from then on. Whether there was any such.
+    fn add_providers(&mut self, id: &str, found: &Found, needed: &BTreeMap<String, WantedPeer>) -> bool {
+        let direct = self.direct.get_mut(id).expect("peers are found for the projects");
+        let mut changed = false;
+        for (name, path) in &found.providers {
+            let Direct { dependencies, linked, providers } = &*direct;
+            let known = dependencies.contains_key(name) || linked.contains_key(name) || providers.contains_key(name);
+            if !known && !needed.contains_key(name) {
+                direct.providers.insert(name.clone(), path.clone());
+                changed = true;
+            }
+        }
+        changed
     }
 }
 
-/// What is a peer somewhere below counts as the project's own from then on. Whether there was any such.
-fn add_providers(project: &mut Direct, found: &Found, needed: &BTreeMap<String, String>) -> bool {
-    let mut changed = false;
-    for (name, path) in &found.providers {
-        let known = project.dependencies.contains_key(name) || project.providers.contains_key(name);
-        if !known && !needed.contains_key(name) {
-            project.providers.insert(name.clone(), path.clone());
-            changed = true;
-        }
-    }
-    changed
-}
-
-/// The peers that somebody does not work without: name → range.
-fn needed(
-    missing: &BTreeMap<&String, &BTreeSet<Missing>>,
-    versions: &BTreeMap<String, BTreeSet<Version>>,
-    from_registry: bool,
-) -> BTreeMap<String, String> {
-    let mut needed = BTreeMap::new();
-    for (name, all) in missing {
-        // What no registry has (`workspace:`, left in by mistake) stays missing.
-        let needed_here = all.iter().filter(|missing| !missing.optional && target_of(name, &missing.range).is_some());
-        let ranges: BTreeSet<&str> = needed_here.map(|missing| missing.range.as_str()).collect();
-        if ranges.is_empty() || !go_together(&ranges) {
-            continue;
-        }
-        let range = intersection(ranges.iter().copied());
-        let in_graph = versions.get(*name).and_then(|versions| {
-            let wanted = range::parse(&range)?;
-            versions.iter().rev().find(|version| allows_with_prereleases(&wanted, version))
-        });
-        match in_graph {
-            Some(version) => drop(needed.insert((*name).clone(), version.to_string())),
-            None if from_registry => drop(needed.insert((*name).clone(), range)),
-            None => {}
-        }
-    }
-    needed
-}
-
-/// Whether there may be a version that all of these ranges allow. Where there is none, the peer stays missing.
-fn go_together(ranges: &BTreeSet<&str>) -> bool {
-    let ranges: Vec<_> = ranges.iter().filter_map(|range| range::parse(range)).collect();
-    ranges.iter().enumerate().all(|(at, range)| ranges[..at].iter().all(|other| range.intersects(other)))
-}
-
-/// The peers that nobody needs and the graph has in a version that all accept: name → version.
-fn optional(
-    missing: &BTreeMap<&String, &BTreeSet<Missing>>,
-    versions: &BTreeMap<String, BTreeSet<Version>>,
-    project: &Direct,
-) -> BTreeMap<String, String> {
-    let mut optional = BTreeMap::new();
-    for (name, all) in missing {
-        let ranges: Vec<_> = all.iter().map(|missing| range::parse(&missing.range)).collect();
-        let accepted =
-            |version: &&Version| ranges.iter().all(|range| range.as_ref().is_some_and(|range| range.matches(version)));
-        let in_graph = versions.get(*name).filter(|_| !project.providers.contains_key(*name));
-        if let Some(version) = in_graph.and_then(|versions| versions.iter().rev().find(accepted)) {
-            optional.insert((*name).clone(), version.to_string());
-        }
-    }
-    optional
+/// The names of the peers that the lockfile has for what a project asks for.
+fn locked_peers(previous: Option<&Lockfile>, id: &str) -> BTreeSet<String> {
+    let importer = previous.and_then(|lockfile| lockfile.importers.get(id));
+    let maps = importer
+        .into_iter()
+        .flat_map(|importer| [&importer.dependencies, &importer.dev_dependencies, &importer.optional_dependencies]);
+    let versions = maps.flat_map(BTreeMap::values).map(|direct| direct.version.as_str());
+    let peers = versions.flat_map(|version| version.split('(').skip(1));
+    peers.filter_map(|peer| peer.get(1..)?.find('@').map(|at| peer[..=at].to_owned())).collect()
 }

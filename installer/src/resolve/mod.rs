@@ -10,6 +10,7 @@ mod extensions;
 mod foreign;
 mod graph;
 mod hoisted_peers;
+mod linked;
 mod loader;
 mod locked;
 mod look_ahead;
@@ -29,6 +30,7 @@ mod to_lockfile;
 mod version_chooser;
 mod version_pick;
 mod walk;
+mod wanted_peers;
 
 pub use self::error::{InvalidPackument, RequiredBy, ResolveError, SharedError};
 pub use self::foreign::{ForeignPackage, ForeignPackages, ForeignSource};
@@ -39,9 +41,9 @@ pub use self::version_chooser::{ChosenVersion, VersionChooser};
 
 use self::foreign::OpenedPackage;
 use self::hoisted_peers::with_missing_peers;
+use self::linked::linked_packages;
 use self::loader::Loader;
 use self::manifest_edits::ManifestEdits;
-use self::peers::Direct;
 use self::roots::{Opened, roots_of};
 pub(crate) use self::specifier::target_of;
 use self::to_lockfile::to_lockfile;
@@ -78,12 +80,12 @@ pub struct ResolveRequest<'a> {
 pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveError> {
     let workspace = request.workspace;
     let opened = open_foreign(workspace, request.foreign).await?;
-    let roots = roots_of(workspace, &opened);
+    let linked = linked_packages(workspace, request.foreign).await;
+    let roots = roots_of(workspace, &opened, &linked);
     let loader = Loader::new(request.packuments, ManifestEdits::of(workspace));
     let mut walk = Walk::new(&loader, &request, &opened);
     let projects = walk.projects(&roots).await?;
-    let direct = projects.into_iter().map(|(id, dependencies)| (id, Direct { dependencies, ..Direct::default() }));
-    let mut all = with_missing_peers(&mut walk, workspace, direct.collect()).await?;
+    let mut all = with_missing_peers(&mut walk, workspace, request.previous, projects).await?;
     all.variants.dedupe();
     for warning in all.warnings.into_iter().chain(std::mem::take(&mut walk.skipped)) {
         if !is_allowed(&warning, &workspace.settings.peer_dependency_rules) {

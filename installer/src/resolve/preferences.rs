@@ -1,9 +1,12 @@
 //! Versions that are taken where a range leaves a choice, so that a graph has fewer of them: pnpm's weights.
+//!
+//! A project has its own: what another project of its workspace asks for does not hold it back, as in pnpm since 12.16
+//! (pnpm/pnpm#17235), unless it has the package as a peer or `autoDedupe` is set.
 
 use super::packument::Packument;
 use super::specifier::target_of;
 use crate::lockfile::{Lockfile, name_and_version};
-use crate::workspace::{Target, Workspace};
+use crate::workspace::{ImporterId, Member, Target, Workspace};
 use deno_semver::{Version, VersionReq};
 use rpds::{RedBlackTreeMap, RedBlackTreeSet};
 use std::collections::BTreeMap;
@@ -18,9 +21,20 @@ pub(super) const DIRECT: u64 = 1_000;
 /// What stands above a package, or beside something above it.
 pub(super) const ABOVE: u64 = 1;
 
-/// What is preferred everywhere: package name → version, range or tag → weight.
+/// What is preferred below one project.
 #[derive(Debug, Default)]
-pub(super) struct Preferences(BTreeMap<String, BTreeMap<String, Selector>>);
+pub(super) struct Preferences {
+    /// The project.
+    pub importer: ImporterId,
+    /// What it asks for.
+    asked: Selectors,
+    /// What the previous lockfile has.
+    locked: Rc<Selectors>,
+}
+
+/// Package name → version, range or tag → weight.
+#[derive(Debug, Default)]
+struct Selectors(BTreeMap<String, BTreeMap<String, Selector>>);
 
 #[derive(Debug)]
 struct Selector {
@@ -36,24 +50,52 @@ enum Matches {
 }
 
 impl Preferences {
-    /// What the projects ask for, and what the previous lockfile has.
-    pub fn of(workspace: &Workspace, previous: Option<&Lockfile>) -> Preferences {
-        let mut preferences = Preferences::default();
-        let wanted = workspace.members.values().flat_map(|member| &member.wanted);
-        for (alias, wanted) in wanted {
-            let Target::Resolved { specifier, .. } = &wanted.target else { continue };
-            let plain = !specifier.starts_with("npm:") && target_of(alias, specifier).is_some();
-            if let Some(matches) = Some(specifier).filter(|_| plain).and_then(|specifier| Matches::of(specifier)) {
-                preferences.add(alias, specifier, matches, DIRECT);
-            }
-        }
+    /// Of every project.
+    pub fn of(workspace: &Workspace, previous: Option<&Lockfile>) -> BTreeMap<ImporterId, Rc<Preferences>> {
+        let mut locked = Selectors::default();
         let keys = previous.into_iter().flat_map(|lockfile| lockfile.packages.keys());
         for (name, text) in keys.filter_map(|key| name_and_version(key)) {
             if let Ok(version) = Version::parse_from_npm(text) {
-                preferences.add(name, text, Matches::Version(version), LOCKED);
+                locked.add(name, text, Matches::Version(version), LOCKED);
             }
         }
-        preferences
+        let locked = Rc::new(locked);
+        let of_project = |(importer, member): (&ImporterId, &Member)| {
+            let asked = Selectors::asked_by(workspace, importer, member);
+            let preferences = Preferences { importer: importer.clone(), asked, locked: locked.clone() };
+            (importer.clone(), Rc::new(preferences))
+        };
+        workspace.members.iter().map(of_project).collect()
+    }
+
+    /// The versions of a package that are preferred to others of `range`, with their weights.
+    pub fn weights(&self, packument: &Packument, range: &str) -> BTreeMap<Version, u64> {
+        let mut weights = BTreeMap::new();
+        for selectors in [&self.asked, &*self.locked] {
+            selectors.add_to(&mut weights, packument, range);
+        }
+        weights
+    }
+}
+
+impl Selectors {
+    /// What a project asks for; what others ask for too, of the packages that it has as peers, or of all.
+    fn asked_by(workspace: &Workspace, importer: &str, member: &Member) -> Selectors {
+        let mut selectors = Selectors::default();
+        for (other, Member { wanted, .. }) in &workspace.members {
+            let counts = |alias: &String| {
+                let peers = &member.manifest.peer_dependencies;
+                other == importer || workspace.settings.auto_dedupe || peers.contains_key(alias)
+            };
+            for (alias, wanted) in wanted.iter().filter(|(alias, _)| counts(alias)) {
+                let Target::Resolved { specifier, .. } = &wanted.target else { continue };
+                let plain = !specifier.starts_with("npm:") && target_of(alias, specifier).is_some();
+                if let Some(matches) = Some(specifier).filter(|_| plain).and_then(|specifier| Matches::of(specifier)) {
+                    selectors.add(alias, specifier, matches, DIRECT);
+                }
+            }
+        }
+        selectors
     }
 
     fn add(&mut self, name: &str, text: &str, matches: Matches, weight: u64) {
@@ -61,9 +103,8 @@ impl Preferences {
         of_package.entry(text.to_owned()).or_insert(Selector { matches, weight: 0 }).weight += weight;
     }
 
-    /// The versions of a package that are preferred to others of `range`, with their weights.
-    pub fn weights(&self, packument: &Packument, range: &str) -> BTreeMap<Version, u64> {
-        let mut weights: BTreeMap<Version, u64> = BTreeMap::new();
+    /// Adds what these prefer to others of `range`.
+    fn add_to(&self, weights: &mut BTreeMap<Version, u64>, packument: &Packument, range: &str) {
         let selectors = self.0.get(&packument.name).into_iter().flatten();
         for (text, selector) in selectors.filter(|(text, _)| *text != range) {
             let mut add = |version: &Version| *weights.entry(version.clone()).or_default() += selector.weight;
@@ -74,7 +115,6 @@ impl Preferences {
                 Matches::Tag => packument.dist_tags.get(text).into_iter().for_each(add),
             }
         }
-        weights
     }
 }
 
@@ -90,8 +130,10 @@ impl Matches {
 
 /// What stands above one place in the graph, and beside what is above it: those versions are preferred below. What two places
 /// have in common above them they share.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Layer {
+    /// Of the project that all of it is below.
+    pub preferences: Rc<Preferences>,
     /// By package name.
     versions: RedBlackTreeMap<String, Rc<BTreeMap<Version, u64>>>,
     /// Names under node_modules.
@@ -100,8 +142,9 @@ pub(super) struct Layer {
 
 impl Layer {
     /// What a project asks for, before anything is chosen.
-    pub fn of_names<'a>(aliases: impl IntoIterator<Item = &'a String>) -> Layer {
-        Layer { aliases: aliases.into_iter().cloned().collect(), ..Layer::default() }
+    pub fn new<'a>(preferences: Rc<Preferences>, aliases: impl IntoIterator<Item = &'a String>) -> Layer {
+        let aliases = aliases.into_iter().cloned().collect();
+        Layer { preferences, versions: RedBlackTreeMap::default(), aliases }
     }
 
     /// Prefers a version from here on; where that is done already, what was said above stays.
@@ -117,12 +160,14 @@ impl Layer {
         self.aliases.contains(alias)
     }
 
-    /// Adds to `weights` what this layer prefers, where they do not have it.
-    pub fn add_to(&self, weights: &mut BTreeMap<Version, u64>, packument: &Packument) {
+    /// The versions of a package that are preferred here to others of `range`, with their weights.
+    pub fn weights(&self, packument: &Packument, range: &str) -> BTreeMap<Version, u64> {
+        let mut weights = self.preferences.weights(packument, range);
         for (version, weight) in self.versions.get(&packument.name).into_iter().flat_map(|versions| versions.iter()) {
             if packument.has(version) {
                 weights.entry(version.clone()).or_insert(*weight);
             }
         }
+        weights
     }
 }

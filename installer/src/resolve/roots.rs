@@ -1,6 +1,7 @@
 //! What the projects ask for: what is resolved, and what leads to a directory.
 
 use super::foreign::{ForeignSource, OpenedPackage};
+use super::linked::{LinkedPackage, LinkedPackages, path_from_root};
 use crate::manifest::DependencyKind;
 use crate::workspace::{CatalogUse, ImporterId, Member, Target, Workspace};
 use std::collections::BTreeMap;
@@ -25,6 +26,11 @@ pub(super) struct LinkedRoot {
     pub kind: DependencyKind,
     /// The way there from the project.
     pub path: String,
+    /// The way there from the lockfile.
+    pub path_from_root: String,
+    pub package: LinkedPackage,
+    /// Whether its version was asked for, so that it counts as one that others may have as a peer.
+    pub has_version: bool,
 }
 
 /// The direct dependencies of one project, by their names under node_modules.
@@ -41,17 +47,23 @@ pub(super) type Opened = BTreeMap<ForeignSource, OpenedPackage>;
 pub(super) type Roots = BTreeMap<ImporterId, ImporterRoots>;
 
 /// What the projects ask for.
-pub(super) fn roots_of(workspace: &Workspace, opened: &Opened) -> Roots {
-    workspace.members.iter().map(|(id, member)| (id.clone(), importer(id, member, opened))).collect()
+pub(super) fn roots_of(workspace: &Workspace, opened: &Opened, linked: &LinkedPackages) -> Roots {
+    workspace.members.iter().map(|(id, member)| (id.clone(), importer(id, member, opened, linked))).collect()
 }
 
-fn importer(id: &str, member: &Member, opened: &Opened) -> ImporterRoots {
+fn importer(id: &ImporterId, member: &Member, opened: &Opened, linked: &LinkedPackages) -> ImporterRoots {
     let mut importer = ImporterRoots::default();
     for (alias, wanted) in &member.wanted {
         let (specifier, kind) = (wanted.specifier.clone(), wanted.kind);
         match &wanted.target {
             Target::Link { path } => {
-                importer.linked.insert(alias.clone(), LinkedRoot { specifier, kind, path: path.clone() });
+                let path_from_root = path_from_root(id, path);
+                let package = linked.get(&path_from_root).cloned().unwrap_or_default();
+                let range = specifier.strip_prefix("workspace:");
+                let has_version = range.is_some_and(|range| !range.starts_with(['.', '/']));
+                let path = path.clone();
+                let root = LinkedRoot { specifier, kind, path, path_from_root, package, has_version };
+                importer.linked.insert(alias.clone(), root);
             }
             Target::Resolved { specifier: range, catalog } => {
                 let (range, catalog) = (range.clone(), catalog.clone());

@@ -127,10 +127,9 @@ fn reach(lockfile: &Lockfile, from: Vec<DepPath>, over_optional: bool) -> BTreeS
     let mut found: BTreeSet<DepPath> = BTreeSet::new();
     let mut pending = from;
     while let Some(dep_path) = pending.pop() {
-        if !found.insert(dep_path.clone()) {
-            continue;
-        }
-        let snapshot = &lockfile.snapshots[&dep_path];
+        // What is no snapshot is a directory.
+        let Some(snapshot) = lockfile.snapshots.get(&dep_path).filter(|_| !found.contains(&dep_path)) else { continue };
+        found.insert(dep_path.clone());
         let optional = over_optional.then_some(&snapshot.optional_dependencies).into_iter().flatten();
         pending.extend(snapshot.dependencies.iter().chain(optional).map(|(alias, to)| dep_path_of(alias, to)));
     }

@@ -15,6 +15,7 @@ use super::preferences::{ABOVE, DIRECT, Layer, Preferences};
 use super::roots::{Opened, Root, Roots};
 use super::specifier::target_of;
 use super::version_pick::pick;
+use super::wanted_peers::WantedPeer;
 use super::{ResolveError, ResolveRequest};
 use crate::manifest::DependencyKind;
 use crate::package::PackageId;
@@ -32,7 +33,7 @@ pub(super) struct Walk<'l> {
     request: &'l ResolveRequest<'l>,
     opened: &'l Opened,
     locked: Locked<'l>,
-    preferences: Rc<Preferences>,
+    preferences: BTreeMap<ImporterId, Rc<Preferences>>,
     ahead: LookAhead<'l>,
     pub graph: Graph,
     /// What was left out.
@@ -64,29 +65,29 @@ struct Occurrence {
 
 impl<'l> Walk<'l> {
     pub fn new(loader: &'l Loader<'l>, request: &'l ResolveRequest<'l>, opened: &'l Opened) -> Self {
-        let preferences = Rc::new(Preferences::of(request.workspace, request.previous));
         Walk {
             loader,
             request,
             opened,
             locked: Locked::new(request.previous),
-            ahead: LookAhead::new(loader, preferences.clone()),
-            preferences,
+            preferences: Preferences::of(request.workspace, request.previous),
+            ahead: LookAhead::new(loader),
             graph: Graph::default(),
             skipped: BTreeSet::new(),
         }
     }
 
     /// What the projects ask for, and everything below it.
-    pub async fn projects(&mut self, roots: &Roots) -> Result<BTreeMap<ImporterId, Dependencies>, ResolveError> {
-        for (alias, root) in roots.values().flat_map(|roots| &roots.resolved) {
-            if root.foreign.is_none() {
-                self.look_ahead(alias, &root.range, root.kind == DependencyKind::Optional);
+    pub async fn projects(&mut self, roots: &Roots) -> Result<BTreeMap<ImporterId, Direct>, ResolveError> {
+        for (id, roots) in roots {
+            let preferences = self.preferences[id].clone();
+            for (alias, root) in roots.resolved.iter().filter(|(_, root)| root.foreign.is_none()) {
+                self.look_ahead(&preferences, alias, &root.range, root.kind == DependencyKind::Optional);
             }
         }
         let (mut direct, mut level) = (BTreeMap::new(), Vec::new());
         for (number, (id, roots)) in roots.iter().enumerate() {
-            let names = Layer::of_names(roots.resolved.keys().chain(roots.linked.keys()));
+            let names = Layer::new(self.preferences[id].clone(), roots.resolved.keys().chain(roots.linked.keys()));
             let mut chosen = Vec::new();
             for (alias, root) in &roots.resolved {
                 let package = self.choose_root(id, alias, root, &names).await?;
@@ -94,30 +95,58 @@ impl<'l> Walk<'l> {
             }
             let layer = self.layer(&names, &chosen, DIRECT);
             level.extend(self.occurrences(number, &chosen, &layer));
-            direct.insert(id.clone(), dependencies_of(chosen));
+            let linked = roots.linked.iter().map(|(alias, root)| (alias.clone(), self.graph.add_linked(alias, root)));
+            let linked = linked.collect();
+            direct.insert(id.clone(), Direct { dependencies: dependencies_of(chosen), linked, ..Direct::default() });
         }
         self.below(level).await?;
         Ok(direct)
     }
 
-    /// Peers that a project is to have although it does not ask for them, and everything below: name → range.
+    /// Peers that a project is to have although it does not ask for them, and everything below.
     pub async fn peers(
         &mut self,
-        peers: &BTreeMap<String, String>,
+        importer: &str,
+        peers: &BTreeMap<String, WantedPeer>,
         project: &Direct,
     ) -> Result<Dependencies, ResolveError> {
-        peers.iter().for_each(|(name, range)| self.look_ahead(name, range, false));
-        let names = Layer::of_names(project.dependencies.keys().chain(project.providers.keys()).chain(peers.keys()));
+        let preferences = self.preferences[importer].clone();
+        for (name, wanted) in peers {
+            wanted.specifiers().take(1).for_each(|specifier| self.look_ahead(&preferences, name, specifier, false));
+        }
+        let own = project.dependencies.keys().chain(project.linked.keys());
+        let names = own.chain(project.providers.keys()).chain(peers.keys());
+        let names = Layer::new(preferences, names);
         let mut chosen = Vec::new();
-        for (name, range) in peers {
-            let edge = Edge { alias: name, specifier: range, locked: None, optional: false, parent: "" };
-            let package = self.choose(&edge, &names).await?;
+        for (name, wanted) in peers {
+            let package = self.choose_peer(name, wanted, &names).await?;
             chosen.extend(package.map(|package| (name.clone(), package)));
         }
         let layer = self.layer(&names, &chosen, ABOVE);
         let level = self.occurrences(0, &chosen, &layer).collect();
         self.below(level).await?;
         Ok(dependencies_of(chosen))
+    }
+
+    /// `None` where no version will do, and none is needed.
+    async fn choose_peer(
+        &mut self,
+        name: &str,
+        wanted: &WantedPeer,
+        names: &Layer,
+    ) -> Result<Option<Chosen>, ResolveError> {
+        let mut obstacles = Vec::new();
+        for specifier in wanted.specifiers() {
+            let edge = Edge { alias: name, specifier, locked: None, optional: false, parent: "" };
+            match self.find(&edge, names).await? {
+                Ok(chosen) => return Ok(Some(chosen)),
+                Err(obstacle) => obstacles.push(obstacle),
+            }
+        }
+        match obstacles.pop().filter(|_| wanted.range.is_some()) {
+            Some(obstacle) => Err(explain(obstacle, self.request.workspace, &self.graph, self.loader)),
+            None => Ok(None),
+        }
     }
 
     async fn choose_root(
@@ -130,7 +159,7 @@ impl<'l> Walk<'l> {
         if let Some(source) = &root.foreign {
             let opened = &self.opened[source];
             let manifest = opened.manifest.clone().below(|name| names.has(name));
-            return Ok(Some(self.graph.add_foreign(opened, manifest)));
+            return Ok(Some(self.graph.add_foreign(opened, manifest, importer)));
         }
         let locked = self.locked.of_project(importer, alias, &root.range);
         let optional = root.kind == DependencyKind::Optional;
@@ -144,7 +173,9 @@ impl<'l> Walk<'l> {
             level.sort_by(|one, other| one.place.cmp(&other.place));
             for occurrence in &level {
                 let manifest = self.graph.packages[occurrence.package].manifest.clone();
-                manifest.edges().for_each(|(alias, specifier, optional)| self.look_ahead(alias, specifier, optional));
+                let preferences = &occurrence.layer.preferences;
+                let edges = manifest.edges();
+                edges.for_each(|(alias, specifier, optional)| self.look_ahead(preferences, alias, specifier, optional));
             }
             let mut next = Vec::new();
             for (place, Occurrence { package, layer, .. }) in level.into_iter().enumerate() {
@@ -168,9 +199,9 @@ impl<'l> Walk<'l> {
         Ok(())
     }
 
-    fn look_ahead(&mut self, alias: &str, specifier: &str, optional: bool) {
+    fn look_ahead(&mut self, preferences: &Rc<Preferences>, alias: &str, specifier: &str, optional: bool) {
         if let Some((name, range)) = target_of(alias, specifier) {
-            self.ahead.ask(name, range, detail_of(optional));
+            self.ahead.ask(preferences, name, range, detail_of(optional));
         }
     }
 
@@ -193,21 +224,18 @@ impl<'l> Walk<'l> {
             let (alias, specifier) = (edge.alias.to_owned(), edge.specifier.to_owned());
             return Ok(Err(Obstacle::Foreign { alias, specifier }));
         };
-        let Some(packument) = self.ahead.packument(name, range, detail_of(edge.optional)).await? else {
+        let packument = self.ahead.packument(&layer.preferences, name, range, detail_of(edge.optional));
+        let Some(packument) = packument.await? else {
             return Ok(Err(Obstacle::NoPackage { name: name.to_owned() }));
         };
         let locked = edge.locked.clone().filter(|version| packument.version(version).is_some());
-        let version = locked.or_else(|| {
-            let mut preferred = self.preferences.weights(&packument, range);
-            layer.add_to(&mut preferred, &packument);
-            pick(&packument, range, &preferred)
-        });
+        let version = locked.or_else(|| pick(&packument, range, &layer.weights(&packument, range)));
         let found = version.and_then(|version| Some((packument.version(&version)?, version)));
         let Some((manifest, version)) = found else {
             return Ok(Err(Obstacle::NoVersion { name: name.to_owned(), range: range.to_owned() }));
         };
         let manifest = manifest.below(|name| layer.has(name));
-        let (package, is_new) = self.graph.add(name, &version, manifest.clone());
+        let (package, is_new) = self.graph.add(name, &version, manifest.clone(), &layer.preferences.importer);
         if is_new {
             self.request.hook.on_resolved(ResolvedTarball {
                 package: PackageId::new(name, version.to_string()),

@@ -116,14 +116,17 @@ pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
     (plan.public, plan.hoisted) =
         hoisted(&plan.snapshots, &own, &root).into_iter().partition(|(name, _)| hoisting.public.matches(name));
     plan.hoisted.retain(|name, _| hoisting.private.matches(name));
+    // What a project asks for comes first, then the projects, then what is further below.
+    let own_names: BTreeSet<&String> = own.iter().map(|(name, _)| name).collect();
     plan.hoisted_projects = projects.clone();
-    plan.hoisted_projects.retain(|name, _| hoisting.private.matches(name));
+    plan.hoisted_projects.retain(|name, _| hoisting.private.matches(name) && !own_names.contains(name));
     plan.hoisted.retain(|name, _| !plan.hoisted_projects.contains_key(name));
     let mut links = Vec::new();
     for (dep_path, dependencies) in &plan.snapshots {
         let (modules_dir, own) = (layout.snapshot_modules_dir(dep_path), layout.package_dir(dep_path));
         // A package that depends on itself is there already.
         links.extend(links_into(&modules_dir, dependencies, layout).filter(|link| link.path != own));
+        links.extend(links_to_directories(lockfile, dep_path, &modules_dir, layout));
     }
     let hoisted_modules_dir = layout.hoisted_modules_dir();
     links.extend(links_into(&hoisted_modules_dir, &plan.hoisted, layout));
@@ -171,6 +174,17 @@ fn links_into<'a>(
     layout: &'a Layout,
 ) -> impl Iterator<Item = Link> + 'a {
     names.iter().map(|(name, dep_path)| Link { path: dir.join(name), target: layout.package_dir(dep_path) })
+}
+
+/// The peers of a snapshot that are directories.
+fn links_to_directories(lockfile: &Lockfile, dep_path: &str, modules_dir: &Path, layout: &Layout) -> Vec<Link> {
+    let snapshot = lockfile.snapshots.get(dep_path).into_iter();
+    let references = snapshot.flat_map(|snapshot| snapshot.dependencies.iter().chain(&snapshot.optional_dependencies));
+    let link = |(name, reference): (&String, &String)| {
+        let target = normal(&layout.project_dir.join(reference.strip_prefix("link:")?));
+        Some(Link { path: modules_dir.join(name), target })
+    };
+    references.filter_map(link).collect()
 }
 
 fn direct_dependencies(importer: &str, request: LinkRequest<'_>) -> BTreeMap<String, Direct> {
@@ -290,7 +304,7 @@ snapshots:
     optionalDependencies: {elsewhere: 1.0.0}
   peer@2.0.0: {}
   real@1.0.0:
-    dependencies: {peer: 1.0.0}
+    dependencies: {peer: 1.0.0, here: 'link:packages/b', '@s/out': 'link:../out'}
   peer@1.0.0: {}
   '@s/leaf@1.0.0': {}
   tool@1.0.0: {}
@@ -335,6 +349,8 @@ snapshots:
         let leaf = "../../../@s+leaf@1.0.0/node_modules/@s/leaf";
         assert!(has(&plan, ".pnpm/app@1.0.0_peer@2.0.0/node_modules/@s/leaf", leaf));
         assert!(!plan.links.iter().any(|link| link.path.ends_with("elsewhere")), "it is not installed");
+        assert!(has(&plan, ".pnpm/real@1.0.0/node_modules/here", "../../../../packages/b"));
+        assert!(has(&plan, ".pnpm/real@1.0.0/node_modules/@s/out", "../../../../../../out"));
     }
 
     #[test]
@@ -360,8 +376,13 @@ snapshots:
     #[test]
     fn a_workspace_has_one_virtual_store() {
         let importers = [ROOT, "packages/a"];
-        let plan =
-            planned_for(&importers, &[("@w/b", "/p/packages/b"), ("a", "/p/packages/a")], &[], IncludeKinds::ALL);
+        let projects = [
+            ("@s/leaf", "/p/packages/leaf"),
+            ("@w/b", "/p/packages/b"),
+            ("a", "/p/packages/a"),
+            ("late", "/p/packages/late"),
+        ];
+        let plan = planned_for(&importers, &projects, &[], IncludeKinds::ALL);
         let has = |path: &str, target: &str| has(&plan, path, target);
         assert!(has(
             "../packages/a/node_modules/app",
@@ -370,8 +391,13 @@ snapshots:
         assert!(has("../packages/a/node_modules/@w/b", "../../../b"));
         assert!(has(".pnpm/node_modules/@w/b", "../../../../packages/b"));
         assert!(has(".pnpm/node_modules/a", "../../../packages/a"));
+        assert!(
+            has(".pnpm/node_modules/@s/leaf", "../../../../packages/leaf"),
+            "a project goes before what is further below"
+        );
+        assert!(has(".pnpm/node_modules/late", "../late@1.0.0/node_modules/late"), "and after what a project asks for");
         let hoisted: Vec<_> = plan.hoisted.keys().collect();
-        assert_eq!(hoisted, ["@s/leaf", "late", "peer"], "the root's tool stands in the way of the other");
+        assert_eq!(hoisted, ["late", "peer"], "the root's tool stands in the way of the other");
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Workspace {
         let overrides = Overrides::of(&settings.overrides, manifests.get(ROOT), &settings.catalogs)?;
         let mut members = BTreeMap::new();
         for (id, manifest) in &manifests {
-            let wanted = wanted::wanted(id, &manifests, &overrides, settings)?;
+            let wanted = wanted::wanted(root, id, &manifests, &overrides, settings)?;
             members.insert(id.clone(), Member { manifest: manifest.clone(), wanted });
         }
         Ok(Workspace {

@@ -6,6 +6,7 @@ use crate::manifest::{DependencyKind, Manifest};
 use crate::range;
 use deno_semver::Version;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// One thing that a project asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub(super) fn catalog_of(specifier: &str) -> Option<&str> {
 /// What to install for a project: name under node_modules → what is asked for. A name in more than one map counts where
 /// an installer looks first: optional, then production, then development, then peer, as pnpm does it.
 pub(super) fn wanted(
+    root: &Path,
     importer: &str,
     manifests: &BTreeMap<String, Manifest>,
     overrides: &Overrides,
@@ -69,7 +71,7 @@ pub(super) fn wanted(
     ];
     let version = manifest.version.as_deref().and_then(|version| Version::parse_from_npm(version).ok());
     let parent = (manifest.name.as_deref().unwrap_or_default(), version.as_ref());
-    let asker = Asker { importer, manifests, settings };
+    let asker = Asker { root, importer, manifests, settings };
     let mut wanted = BTreeMap::new();
     for (map, kind) in maps {
         for (name, asked) in map {
@@ -87,6 +89,7 @@ pub(super) fn wanted(
 
 /// A project that asks, and what it can get from its workspace.
 struct Asker<'a> {
+    root: &'a Path,
     importer: &'a str,
     manifests: &'a BTreeMap<String, Manifest>,
     settings: &'a ProjectSettings,
@@ -162,10 +165,11 @@ impl Asker<'_> {
         matching.max_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, id)| id.as_str())
     }
 
-    /// The way from this project to a path that it names; one from the root of the disk is kept.
+    /// The way from this project to a path that it names.
     fn way_to(&self, path: &str) -> String {
         if path.starts_with('/') {
-            return path.to_owned();
+            let here = join(&join(ROOT, &self.root.to_string_lossy()), self.importer);
+            return relative(&here, &join(ROOT, path));
         }
         relative(self.importer, &join(self.importer, path))
     }
@@ -198,7 +202,6 @@ fn relative(from: &str, to: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn manifests(texts: &[(&str, &str)]) -> BTreeMap<String, Manifest> {
         let parse = |text: &str| Manifest::parse(text.as_bytes(), Path::new("package.json")).unwrap();
@@ -214,7 +217,8 @@ mod tests {
         ];
         let manifests = manifests(&all);
         let overrides = Overrides::of(&settings.overrides, manifests.get(ROOT), &settings.catalogs).unwrap();
-        let wanted = wanted("packages/a", &manifests, &overrides, settings).map_err(|error| error.to_string())?;
+        let wanted = wanted(Path::new("/w"), "packages/a", &manifests, &overrides, settings)
+            .map_err(|error| error.to_string())?;
         let shown = wanted.into_iter().map(|(name, wanted)| match wanted.target {
             Target::Link { path } => format!("{name} -> {path}"),
             Target::Resolved { specifier, .. } => format!("{name}@{specifier}"),
@@ -228,7 +232,7 @@ mod tests {
             "optionalDependencies":{"b":"2"},"peerDependencies":{"c":"9","d":"4"}}"#;
         let manifests = manifests(&[(ROOT, text)]);
         let kinds = |settings: &ProjectSettings| -> Vec<(String, String, DependencyKind)> {
-            let wanted = wanted(ROOT, &manifests, &Overrides::default(), settings).unwrap();
+            let wanted = wanted(Path::new("/w"), ROOT, &manifests, &Overrides::default(), settings).unwrap();
             wanted.into_iter().map(|(name, wanted)| (name, wanted.specifier, wanted.kind)).collect()
         };
         let expected = [
@@ -246,8 +250,9 @@ mod tests {
     #[test]
     fn workspace_packages_are_linked() {
         let settings = ProjectSettings::default();
-        let dependencies = r#"{"@x/b":"workspace:^2.0.0","alias":"workspace:@x/b@*","path":"workspace:../b","link":"link:../../x/./y","same":"link:."}"#;
-        let expected = ["@x/b -> ../b", "alias -> ../b", "link -> ../../x/y", "path -> ../b", "same -> ."];
+        let dependencies = r#"{"@x/b":"workspace:^2.0.0","alias":"workspace:@x/b@*","path":"workspace:../b","link":"link:../../x/./y","same":"link:.","whole":"link:/w/x"}"#;
+        let expected =
+            ["@x/b -> ../b", "alias -> ../b", "link -> ../../x/y", "path -> ../b", "same -> .", "whole -> ../../x"];
         assert_eq!(shown_targets(dependencies, &settings).unwrap(), expected);
         let error = shown_targets(r#"{"@x/b":"workspace:^3"}"#, &settings).unwrap_err();
         assert!(

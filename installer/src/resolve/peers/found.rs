@@ -1,5 +1,6 @@
 //! The peers that were found for a package and for what is below it, and those that were not.
 
+use super::first_walks::MissingBelow;
 use super::names::Names;
 use super::scope::Scope;
 use super::tree::{NodeId, Tree};
@@ -19,6 +20,8 @@ pub struct Missing {
 pub struct Peers {
     pub resolved: BTreeMap<String, NodeId>,
     pub missing: BTreeMap<String, Missing>,
+    /// What is missing below which package, where there are several projects.
+    pub below: Vec<Rc<MissingBelow>>,
 }
 
 impl Peers {
@@ -27,11 +30,17 @@ impl Peers {
     }
 }
 
+/// The peers that a project is missing.
+pub type MissingPeers = BTreeMap<String, BTreeSet<Missing>>;
+
 /// What the peers of one project's packages came to.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// Everything that a peer was missing for.
-    pub missing: BTreeMap<String, BTreeSet<Missing>>,
+    /// Everything that a peer was missing for, and for each place where it was, the packages above it that another project came
+    /// to first.
+    pub missing: BTreeMap<String, BTreeMap<Missing, BTreeSet<Vec<PackageIndex>>>>,
+    /// What is missing below which package, where there are several projects.
+    pub below: Vec<Rc<MissingBelow>>,
     /// What is a peer somewhere, and where it stands.
     pub providers: BTreeMap<String, Rc<[PackageIndex]>>,
 }

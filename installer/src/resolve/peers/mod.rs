@@ -7,17 +7,21 @@
 
 mod cycles;
 mod dedupe;
+mod diamond;
+mod first_walks;
 mod found;
 mod names;
 mod scope;
 mod tree;
 mod variants;
 
-pub(super) use self::found::{Found, Missing};
+pub(super) use self::first_walks::FirstWalks;
+pub(super) use self::found::{Found, MissingPeers};
 pub(super) use self::variants::{Variant, Variants};
 
 use self::cycles::cyclic;
-use self::found::{FoundBefore, Peers};
+use self::first_walks::MissingBelow;
+use self::found::{FoundBefore, Missing, Peers};
 use self::names::{Names, Pending};
 use self::scope::Scope;
 use self::tree::{Below, NodeId, Nodes, Tree};
@@ -30,6 +34,7 @@ use super::walk::Dependencies;
 use crate::patch::{Patches, suffix};
 use crate::range;
 use crate::workspace::{ImporterId, ROOT};
+use deno_semver::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -38,6 +43,8 @@ use std::rc::Rc;
 pub(super) struct Direct {
     /// Its dependencies, and the peers that it was given.
     pub dependencies: Dependencies,
+    /// Its dependencies that are directories.
+    pub linked: Dependencies,
     /// Packages further below that count as if they were its own: name, and the packages on the way there.
     pub providers: BTreeMap<String, Rc<[PackageIndex]>>,
 }
@@ -53,25 +60,13 @@ pub(super) struct AllPeers {
 
 /// Finds the peers of everything that the projects have.
 pub(super) fn resolve_peers(graph: &Graph, direct: &BTreeMap<ImporterId, Direct>, patches: &Patches) -> AllPeers {
-    let peer_names = graph.packages.iter().flat_map(|package| package.manifest.peer_dependencies.keys());
-    let mut search = Search {
-        graph,
-        patches,
-        peer_names: peer_names.map(String::as_str).collect(),
-        tree: Tree::new(graph),
-        names: Names::default(),
-        before: FoundBefore::default(),
-        resolved: BTreeMap::new(),
-        found: Found::default(),
-        cut_off: Vec::new(),
-        warnings: BTreeSet::new(),
-    };
+    let mut search = Search::new(graph, direct, patches);
     let mut all = AllPeers::default();
     let mut nodes = BTreeMap::new();
     let mut root = Scope::default();
     // The root project is the first: its name sorts before all others.
     for (id, direct) in direct {
-        let (own, scope) = search.project(direct, &root);
+        let (own, scope) = search.project(id, direct, &root);
         if id == ROOT {
             root = Scope::clone(&scope);
         }
@@ -85,6 +80,20 @@ pub(super) fn resolve_peers(graph: &Graph, direct: &BTreeMap<ImporterId, Direct>
     all
 }
 
+/// Finds the peers of everything that one of the projects has.
+pub(super) fn resolve_peers_of(
+    graph: &Graph,
+    direct: &BTreeMap<ImporterId, Direct>,
+    patches: &Patches,
+    importer: &str,
+) -> Found {
+    let mut search = Search::new(graph, direct, patches);
+    let root = direct.get(ROOT).filter(|_| importer != ROOT);
+    let root = root.map_or_else(Scope::default, |root| Scope::clone(&search.stands(root, &Scope::default()).scope));
+    search.project(importer, &direct[importer], &root);
+    search.found
+}
+
 /// How many bytes of stack one step into the tree may need.
 const STACK_LEFT_MIN: usize = 64 << 10;
 
@@ -96,35 +105,86 @@ struct Search<'g> {
     patches: &'g Patches,
     /// Every name that somebody has as a peer.
     peer_names: BTreeSet<&'g str>,
+    /// Whether there are several projects.
+    is_shared: bool,
+    /// The project that is looked at.
+    importer: String,
     tree: Tree<'g>,
     names: Names,
     before: FoundBefore,
     resolved: BTreeMap<NodeId, Resolved>,
     found: Found,
+    /// What is above nodes that are peers and have some.
+    stands_in: BTreeMap<NodeId, Rc<Scope>>,
     /// Nodes at which cycles were cut.
     cut_off: Vec<(String, NodeId)>,
     warnings: BTreeSet<ResolveWarning>,
 }
 
-impl Search<'_> {
-    /// Finds the peers of all that a project has; its direct dependencies, and the scope that they are.
-    fn project(&mut self, direct: &Direct, root: &Scope) -> (Vec<(String, NodeId)>, Rc<Scope>) {
+/// What a project has, in the tree.
+struct Stands {
+    own: Vec<(String, NodeId)>,
+    /// What counts as its own.
+    providers: Vec<(String, NodeId)>,
+    scope: Rc<Scope>,
+}
+
+impl<'g> Search<'g> {
+    fn new(graph: &'g Graph, direct: &BTreeMap<ImporterId, Direct>, patches: &'g Patches) -> Self {
+        let peer_names = graph.packages.iter().flat_map(|package| package.manifest.peer_dependencies.keys());
+        Search {
+            graph,
+            patches,
+            peer_names: peer_names.map(String::as_str).collect(),
+            is_shared: direct.len() > 1,
+            importer: String::new(),
+            tree: Tree::new(graph),
+            names: Names::default(),
+            before: FoundBefore::default(),
+            resolved: BTreeMap::new(),
+            found: Found::default(),
+            stands_in: BTreeMap::new(),
+            cut_off: Vec::new(),
+            warnings: BTreeSet::new(),
+        }
+    }
+
+    /// Puts what a project has into the tree.
+    fn stands(&mut self, direct: &Direct, root: &Scope) -> Stands {
         let own: Vec<_> =
             direct.dependencies.iter().map(|(alias, package)| (alias.clone(), self.tree.direct(*package))).collect();
-        let mut all = own.clone();
+        let mut providers = Vec::new();
         for (alias, path) in &direct.providers {
-            all.extend(self.tree.at(&own, path).map(|node| (alias.clone(), node)));
+            providers.extend(self.tree.at(&own, path).map(|node| (alias.clone(), node)));
         }
-        let scope = Rc::new(Scope::of(self.graph, &self.tree, &all, &self.peer_names).before(root));
-        self.children(&own.as_slice().into(), &scope);
+        let linked = direct.linked.iter().map(|(alias, package)| (alias.clone(), self.linked(*package)));
+        let beside: Vec<_> = linked.chain(own.iter().chain(&providers).cloned()).collect();
+        let scope = Rc::new(Scope::of(self.graph, &self.tree, &beside, &self.peer_names).before(root));
+        Stands { own, providers, scope }
+    }
+
+    /// Finds the peers of all that a project has; its direct dependencies, and the scope that they are.
+    fn project(&mut self, id: &str, direct: &Direct, root: &Scope) -> (Vec<(String, NodeId)>, Rc<Scope>) {
+        id.clone_into(&mut self.importer);
+        let Stands { own, providers, scope } = self.stands(direct, root);
+        let Peers { below, .. } = self.children(&own.as_slice().into(), &scope);
+        self.found.below.extend(below);
         // What counts as the project's own and was not come to on the way there is looked at from the project.
-        for (alias, node) in all.iter().skip(own.len()) {
-            if self.names.get(*node).is_none() && !self.resolved.contains_key(node) {
-                self.children(&[(alias.clone(), *node)].as_slice().into(), &scope);
+        for (alias, node) in providers {
+            if self.names.get(node).is_none() && !self.resolved.contains_key(&node) {
+                let Peers { below, .. } = self.children(&[(alias, node)].as_slice().into(), &scope);
+                self.found.below.extend(below);
             }
         }
         self.cut_off(&scope);
         (own, scope)
+    }
+
+    /// The node of a directory, which is the same everywhere.
+    fn linked(&mut self, package: PackageIndex) -> NodeId {
+        let node = self.tree.direct(package);
+        self.names.set(node, self.graph.packages[package].key.clone());
+        node
     }
 
     /// Finds the peers of the packages at which cycles were cut, with what the project has. That says nothing about what is
@@ -144,6 +204,13 @@ impl Search<'_> {
         let (known, others): (Vec<_>, Vec<_>) =
             children.iter().cloned().partition(|(alias, _)| scope.get(alias).is_some());
         let mut all = Peers::default();
+        for (alias, node) in children.iter() {
+            let package = &self.graph.packages[self.tree.package(*node)];
+            let is_peer = [alias, &package.name].iter().any(|name| self.peer_names.contains(name.as_str()));
+            if is_peer && !package.manifest.peer_dependencies.is_empty() {
+                self.stands_in.insert(*node, scope.clone());
+            }
+        }
         let mut pending = Vec::new();
         let mut edges: Vec<(String, Rc<Peers>)> = Vec::new();
         let mut seen = BTreeSet::new();
@@ -156,6 +223,7 @@ impl Search<'_> {
             pending.extend(left);
             all.resolved.extend(peers.resolved.iter().map(|(name, node)| (name.clone(), *node)));
             all.missing.extend(peers.missing.iter().map(|(name, missing)| (name.clone(), missing.clone())));
+            all.below.extend(peers.below.iter().cloned());
             let name = self.graph.packages[self.tree.package(node)].name.clone();
             if name != alias {
                 edges.push((name, peers.clone()));
@@ -188,17 +256,22 @@ impl Search<'_> {
         }
         let Below { children, back } = self.tree.below(node);
         let beside: Vec<_> = children.iter().chain(&*back).cloned().collect();
-        let scope = scope.with(Scope::of(self.graph, &self.tree, &beside, &self.peer_names));
+        let new = Scope::of(self.graph, &self.tree, &beside, &self.peer_names);
+        let scope = scope.with(&new, |known, here| !self.breaks_diamond(index, (known, here), scope, &new));
         if let Some((peers, owner)) = self.before.find(index, &scope, &self.tree, &self.names) {
             self.names.set_same(node, owner);
-            self.report_missing(&peers.missing);
+            self.report_missing(node, true, &peers.missing);
             return (peers, None);
         }
         let mut below = self.children(&children, &scope);
         below.resolved.retain(|name, _| !back.iter().any(|(alias, _)| alias == name));
         self.cut_off.extend(back.iter().cloned());
         let own = self.own_peers(index, &scope);
-        self.report_missing(&own.missing);
+        self.report_missing(node, false, &own.missing);
+        if self.is_shared {
+            let names = below.missing.keys().cloned().collect();
+            below.below = MissingBelow::join(index, names, std::mem::take(&mut below.below)).into_iter().collect();
+        }
         let from_above = below.resolved.keys().filter(|name| **name != package.name);
         let transitive = from_above.chain(below.missing.keys());
         let transitive = transitive.filter(|name| !manifest.peer_dependencies.contains_key(*name));
@@ -229,23 +302,47 @@ impl Search<'_> {
             };
             let found = &self.graph.packages[provider.package];
             let wanted = target_of(name, range).and_then(|(_, range)| range::parse(range));
-            if !wanted.is_some_and(|wanted| allows_with_prereleases(&wanted, &found.version)) {
+            // A directory without a version has the one that is wanted.
+            let has_version = !(found.is_linked() && found.version == Version::default());
+            if has_version && !wanted.is_some_and(|wanted| allows_with_prereleases(&wanted, &found.version)) {
                 self.warnings.insert(ResolveWarning::UnmetPeer {
                     parent: package.key.clone(),
                     dependency: format!("{name}@{range}"),
                     found: found.version.to_string(),
                 });
             }
-            self.found.providers.insert(name.clone(), self.tree.path(provider.node));
+            if !found.is_linked() {
+                self.found.providers.insert(name.clone(), self.tree.path(provider.node));
+            }
             own.resolved.insert(name.clone(), provider.node);
         }
         own
     }
 
-    fn report_missing(&mut self, missing: &BTreeMap<String, Missing>) {
-        for (name, missing) in missing {
-            self.found.missing.entry(name.clone()).or_default().insert(missing.clone());
+    /// Says what is missing at a node; somewhere below it or at itself, where it was found before.
+    fn report_missing(&mut self, node: NodeId, was_found: bool, missing: &BTreeMap<String, Missing>) {
+        if missing.is_empty() {
+            return;
         }
+        let above = if self.is_shared { self.of_others(node, was_found) } else { Vec::new() };
+        for (name, missing) in missing {
+            let places = self.found.missing.entry(name.clone()).or_default().entry(missing.clone()).or_default();
+            // Where no other project has a part in it, nothing else matters.
+            if above.is_empty() {
+                places.clear();
+            }
+            if !places.contains(&Vec::new()) {
+                places.insert(above.clone());
+            }
+        }
+    }
+
+    /// The packages above a node that another project came to first; the node's own too, if that is asked.
+    fn of_others(&self, node: NodeId, with_own: bool) -> Vec<PackageIndex> {
+        let path = self.tree.path(node);
+        let above = if with_own { &path[..] } else { &path[..path.len() - 1] };
+        let is_others = |package: &&PackageIndex| self.graph.packages[**package].owner != self.importer;
+        above.iter().filter(is_others).copied().collect()
     }
 
     /// The dep path of a package without peers.

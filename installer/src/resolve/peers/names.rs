@@ -6,6 +6,7 @@
 use super::cycles::cyclic;
 use super::tree::NodeId;
 use crate::lockfile::DepPath;
+use crate::resolve::linked::peer_name;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +69,7 @@ impl Names {
         let mut pending = Pending { node, base, peers: Vec::new(), pending: Vec::new() };
         for (name, peer) in peers {
             match self.names.get(peer) {
-                Some(known) => pending.peers.push(known.clone()),
+                Some(known) => pending.peers.push(peer_name(name, known).unwrap_or_else(|| known.clone())),
                 None => pending.pending.push((name.clone(), *peer)),
             }
         }

@@ -45,11 +45,12 @@ impl Scope {
         self.0.insert(name.to_owned(), new);
     }
 
-    /// The scope of what stands below these. What is above under the same name and is the same version stays.
-    pub fn with(self: &Rc<Scope>, below: Scope) -> Rc<Scope> {
+    /// The scope of what stands below these. What is above under the same name and is the same version stays, where it `will_do`.
+    pub fn with(self: &Rc<Scope>, below: &Scope, will_do: impl Fn(&Provider, &Provider) -> bool) -> Rc<Scope> {
         let same = |known: &Provider, new: &Provider| known.package == new.package && known.alias == new.alias;
-        let new = below.0.into_iter().filter(|(name, new)| self.get(name).is_none_or(|known| !same(known, new)));
-        let new: Vec<_> = new.collect();
+        let stays = |known: &Provider, new: &Provider| same(known, new) && will_do(known, new);
+        let new = below.0.iter().filter(|(name, new)| self.get(name).is_none_or(|known| !stays(known, new)));
+        let new: Vec<_> = new.map(|(name, new)| (name.clone(), new.clone())).collect();
         if new.is_empty() {
             return self.clone();
         }

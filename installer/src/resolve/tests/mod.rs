@@ -77,6 +77,10 @@ impl ForeignPackages for Nowhere {
     async fn open(&self, alias: &str, source: &ForeignSource) -> Result<ForeignPackage, ResolveError> {
         panic!("{alias} is not at {source:?}")
     }
+
+    async fn manifest_in(&self, _path: &str) -> Value {
+        Value::Null
+    }
 }
 
 #[derive(Default)]

@@ -172,3 +172,28 @@ fn a_dependency_that_is_a_peer_too_is_a_peer_alone_where_it_stands_above() {
     let given = lock(&memory, &json!({ "dependencies": { "loader": "1", "other": "1" } }));
     assert!(snapshots(&given).contains(&"formats@1.0.0(ajv@8.0.0)"), "{:?}", snapshots(&given));
 }
+
+/// pnpm/pnpm#12079: the plugin and the parser that it gets have to agree on their peer.
+#[test]
+fn a_peer_has_the_peers_that_stand_beside_whoever_needs_both() {
+    let memory = || {
+        Memory::default()
+            .with("ts", "1.0.0", json!({}))
+            .with("ts", "2.0.0", json!({}))
+            .with("parser", "1.0.0", json!({ "peerDependencies": { "ts": "*" } }))
+            .with("plugin", "1.0.0", json!({ "peerDependencies": { "parser": "*", "ts": "*" } }))
+            .with("between", "1.0.0", json!({ "dependencies": { "plugin": "1" } }))
+            .with("parser-alone", "1.0.0", json!({ "peerDependencies": { "parser": "*" } }))
+    };
+    let project = json!({ "dependencies": { "ts": "2.0.0", "parser": "1", "preset": "1" } });
+    for (needed, dep_path) in [
+        ("plugin", "plugin@1.0.0(parser@1.0.0(ts@1.0.0))(ts@1.0.0)"),
+        ("between", "between@1.0.0(parser@1.0.0(ts@1.0.0))(ts@1.0.0)"),
+        // It does not mind which ts its parser has: the one above will do.
+        ("parser-alone", "parser-alone@1.0.0(parser@1.0.0(ts@2.0.0))"),
+    ] {
+        let preset = json!({ "dependencies": { "ts": "1.0.0", "parser": "1", needed: "1" } });
+        let lockfile = lock(&memory().with("preset", "1.0.0", preset), &project);
+        assert!(snapshots(&lockfile).contains(&dep_path), "{needed}: {:?}", snapshots(&lockfile));
+    }
+}
