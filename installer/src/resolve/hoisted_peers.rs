@@ -152,7 +152,7 @@ impl Rounds<'_, '_> {
         let direct = self.direct.get_mut(id).expect("peers are found for the projects");
         let mut changed = false;
         for (name, path) in &found.providers {
-            let Direct { dependencies, linked, providers } = &*direct;
+            let Direct { dependencies, linked, providers, .. } = &*direct;
             let known = dependencies.contains_key(name) || linked.contains_key(name) || providers.contains_key(name);
             if !known && !needed.contains_key(name) {
                 direct.providers.insert(name.clone(), path.clone());

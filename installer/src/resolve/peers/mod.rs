@@ -31,6 +31,7 @@ use super::packuments::ResolveWarning;
 use super::specifier::target_of;
 use super::version_pick::allows_with_prereleases;
 use super::walk::Dependencies;
+use crate::manifest::DependencyKind;
 use crate::patch::{Patches, suffix};
 use crate::range;
 use crate::workspace::{ImporterId, ROOT};
@@ -43,10 +44,28 @@ use std::rc::Rc;
 pub(super) struct Direct {
     /// Its dependencies, and the peers that it was given.
     pub dependencies: Dependencies,
+    /// What it asks for itself.
+    pub kinds: BTreeMap<String, DependencyKind>,
     /// Its dependencies that are directories.
     pub linked: Dependencies,
     /// Packages further below that count as if they were its own: name, and the packages on the way there.
     pub providers: BTreeMap<String, Rc<[PackageIndex]>>,
+}
+
+impl Direct {
+    /// Its dependencies in the order in which they are looked at: those for development first, what it was given last. pnpm
+    /// takes those of one kind as package.json has them; here they are sorted, as most tools write them.
+    fn in_order(&self) -> Vec<(&String, PackageIndex)> {
+        let place = |alias: &String| match self.kinds.get(alias) {
+            Some(DependencyKind::Development) => 0,
+            Some(DependencyKind::Production) => 1,
+            Some(DependencyKind::Optional) => 2,
+            None => 3,
+        };
+        let mut own: Vec<_> = self.dependencies.iter().map(|(alias, package)| (alias, *package)).collect();
+        own.sort_by_key(|(alias, _)| place(alias));
+        own
+    }
 }
 
 /// What looking for all peers came to.
@@ -151,8 +170,8 @@ impl<'g> Search<'g> {
 
     /// Puts what a project has into the tree.
     fn stands(&mut self, direct: &Direct, root: &Scope) -> Stands {
-        let own: Vec<_> =
-            direct.dependencies.iter().map(|(alias, package)| (alias.clone(), self.tree.direct(*package))).collect();
+        let own = direct.in_order().into_iter();
+        let own: Vec<_> = own.map(|(alias, package)| (alias.clone(), self.tree.direct(package))).collect();
         let mut providers = Vec::new();
         for (alias, path) in &direct.providers {
             providers.extend(self.tree.at(&own, path).map(|node| (alias.clone(), node)));
@@ -201,8 +220,9 @@ impl<'g> Search<'g> {
 
     /// Finds the peers of packages that stand side by side; what they take from above.
     fn children(&mut self, children: &Nodes, scope: &Rc<Scope>) -> Peers {
-        let (known, others): (Vec<_>, Vec<_>) =
-            children.iter().cloned().partition(|(alias, _)| scope.get(alias).is_some());
+        // What a project has stays in its order; below a package, what is known above comes first.
+        let comes_first = |(alias, node): &(String, NodeId)| self.tree.depth(*node) == 0 || scope.get(alias).is_some();
+        let (known, others): (Vec<_>, Vec<_>) = children.iter().cloned().partition(comes_first);
         let mut all = Peers::default();
         for (alias, node) in children.iter() {
             let package = &self.graph.packages[self.tree.package(*node)];

@@ -173,6 +173,30 @@ fn a_dependency_that_is_a_peer_too_is_a_peer_alone_where_it_stands_above() {
     assert!(snapshots(&given).contains(&"formats@1.0.0(ajv@8.0.0)"), "{:?}", snapshots(&given));
 }
 
+/// As in pnpm; Nuxt's jiti and that of tailwindcss showed it.
+#[test]
+fn of_two_that_are_peers_somewhere_the_last_counts_as_the_project_s_and_development_comes_first() {
+    let optional = json!({ "lib": { "optional": true } });
+    let user = json!({ "peerDependencies": { "lib": "*" }, "peerDependenciesMeta": optional });
+    let brings = |version: &str| json!({ "dependencies": { "lib": version, "user": "1" } });
+    let memory = Memory::default()
+        .with("lib", "1.0.0", json!({}))
+        .with("lib", "2.0.0", json!({}))
+        .with("user", "1.0.0", user.clone())
+        .with("other-user", "1.0.0", user)
+        .with("a", "1.0.0", brings("1.0.0"))
+        .with("b", "1.0.0", brings("2.0.0"));
+    let of = |dependencies: &[&str], dev: &[&str]| {
+        let all = |names: &[&str]| names.iter().map(|name| (name.to_string(), "1")).collect::<BTreeMap<_, _>>();
+        let project = json!({ "dependencies": all(dependencies), "devDependencies": all(dev) });
+        let lockfile = lock(&memory, &project);
+        snapshots(&lockfile).into_iter().find(|dep_path| dep_path.starts_with("other-user")).unwrap().to_owned()
+    };
+    assert_eq!(of(&["a", "b", "other-user"], &[]), "other-user@1.0.0(lib@2.0.0)");
+    assert_eq!(of(&["a", "other-user"], &["b"]), "other-user@1.0.0(lib@1.0.0)");
+    assert_eq!(of(&["other-user"], &["a", "b"]), "other-user@1.0.0(lib@2.0.0)");
+}
+
 /// pnpm/pnpm#12079: the plugin and the parser that it gets have to agree on their peer.
 #[test]
 fn a_peer_has_the_peers_that_stand_beside_whoever_needs_both() {
