@@ -10,6 +10,7 @@ mod foreign;
 mod full_disk;
 mod fuzz_corpus;
 mod git;
+mod global_virtual_store;
 mod hoisted;
 mod hostile;
 mod http2;

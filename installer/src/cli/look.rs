@@ -9,6 +9,7 @@ use installer::registry::is_whole_packument;
 use installer::rt;
 use installer::store::verify::{Examination, examine, repair};
 use installer::store::{StoreDir, StoreError, prune};
+use installer::virtual_store::shared;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -84,8 +85,18 @@ pub fn run_store(args: &StoreArgs) -> ExitCode {
         match &args.command {
             StoreCommand::Path => Ok(Said::well(format!("{}\n", store.root().display()))),
             StoreCommand::Prune => {
+                // First those links: the files that they are further names of count as used.
+                let links = block_on(shared::prune::prune(&store))??;
                 let pruned = block_on(prune(&store))??;
-                let mut text: String = pruned.packages.iter().map(|package| format!("- {package}\n")).collect();
+                let mut text = links.left_alone.map(|why| format!("{why}\n")).unwrap_or_default();
+                if !links.packages.is_empty() {
+                    let _ = writeln!(
+                        text,
+                        "No project has a link to {} any more",
+                        counted(links.packages.len(), "package")
+                    );
+                }
+                text.extend(pruned.packages.iter().map(|package| format!("- {package}\n")));
                 let _ = writeln!(
                     text,
                     "Removed {}, {}, {}",
@@ -121,6 +132,7 @@ fn verify(store: &StoreDir, only_looks: bool) -> Result<Said, LookError> {
             ExitCode::from(EXIT_FAILED)
         }
         (false, false) => {
+            block_on(shared::prune::distrust(store, &found.altered))??;
             block_on(repair(store, found))??;
             let _ = writeln!(text, "Found {problems}, and removed what is damaged: it is downloaded again when needed");
             ExitCode::SUCCESS

@@ -39,6 +39,8 @@ pub struct ProjectSettings {
     pub public_hoist_pattern: NamePatterns,
     /// `hoistWorkspacePackages`: whether every package can find the workspace's.
     pub hoist_workspace_packages: bool,
+    /// `enableGlobalVirtualStore`: whether packages are put in place once for all projects, in the store.
+    pub enable_global_virtual_store: bool,
     /// `supportedArchitectures`: the machines that are installed for; `current` is this one.
     pub supported_architectures: SupportedArchitectures,
     /// `packageExtensions`: selector → what its manifest lacks.
@@ -79,6 +81,7 @@ impl Default for ProjectSettings {
             hoist_pattern: NamePatterns::new(["*"]),
             public_hoist_pattern: NamePatterns::default(),
             hoist_workspace_packages: true,
+            enable_global_virtual_store: false,
             supported_architectures: SupportedArchitectures::default(),
             package_extensions: BTreeMap::new(),
             package_extensions_value: Value::Null,
@@ -176,7 +179,7 @@ struct RawPeerDependencyRules {
 }
 
 /// Settings of pnpm-workspace.yaml that are read elsewhere: most are simple values that mean the same as in .npmrc.
-const SIMPLE: [&str; 40] = [
+const SIMPLE: [&str; 41] = [
     // See `BuildPolicy`.
     "allowBuilds",
     "dangerouslyAllowAllBuilds",
@@ -187,6 +190,7 @@ const SIMPLE: [&str; 40] = [
     "autoInstallPeers",
     "ca",
     "cafile",
+    "enableGlobalVirtualStore",
     "engineStrict",
     "fetchRetries",
     "fetchRetryFactor",
@@ -271,6 +275,7 @@ impl ProjectSettings {
             hoist_pattern: hoist_pattern.unwrap_or(default.hoist_pattern),
             public_hoist_pattern: public_hoist_pattern.unwrap_or(default.public_hoist_pattern),
             hoist_workspace_packages: flag("hoist-workspace-packages", default.hoist_workspace_packages)?,
+            enable_global_virtual_store: flag("enable-global-virtual-store", default.enable_global_virtual_store)?,
             supported_architectures: file.take("supportedArchitectures", "lists called os, cpu and libc")?,
             package_extensions: file.take("packageExtensions", "selectors and what their manifests lack")?,
             package_extensions_value,

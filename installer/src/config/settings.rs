@@ -265,6 +265,7 @@ mod tests {
         let settings = Machine::new("", "").load(Overrides::default()).unwrap();
         assert_eq!(settings.registries.default.as_str(), DEFAULT_REGISTRY);
         assert_eq!(settings.network, NetworkSettings::default());
+        assert!(!settings.project.enable_global_virtual_store);
         assert!(settings.store_dir.ends_with("lockstep/store"));
         assert!(settings.pnpm_store_dir.ends_with("pnpm/store/v11"));
     }
@@ -344,7 +345,7 @@ mod tests {
             "packages: [packages/*, '!packages/old']\nfetchRetries: 7\nautoInstallPeers: false\n\
              registries: {default: https://yaml.test, '@acme': https://acme.test}\n\
              catalog: {react: ^18.0.0}\ncatalogs: {old: {react: 17}}\noverrides: {a>b: '-', c: 1.0}\n\
-             linkWorkspacePackages: deep\nhoistPattern: ['*', '!x']\nshamefullyHoist: true\n\
+             linkWorkspacePackages: deep\nenableGlobalVirtualStore: true\nhoistPattern: ['*', '!x']\nshamefullyHoist: true\n\
              supportedArchitectures: {os: [current, win32]}\npackageExtensions: {a@1: {dependencies: {b: '2'}}}\n\
              peerDependencyRules: {allowAny: ['@x/*'], ignoreMissing: [y]}\nmadeUp: 1\nalsoMadeUp: {x: 1}\nnothing:\n",
         );
@@ -358,6 +359,7 @@ mod tests {
         assert_eq!(project.catalogs["old"]["react"], "17");
         assert_eq!(project.overrides["a>b"], "-");
         assert!(!project.auto_install_peers && project.link_workspace_packages);
+        assert!(project.enable_global_virtual_store);
         assert!(project.hoist_pattern.matches("y") && !project.hoist_pattern.matches("x"));
         assert!(project.public_hoist_pattern.matches("anything"));
         assert_eq!(project.supported_architectures.os, ["current", "win32"]);

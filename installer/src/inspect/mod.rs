@@ -12,7 +12,7 @@ use crate::config::workspace_root;
 use crate::lockfile::{self, Lockfile, LockfileError, name_and_version, package_key};
 use crate::manifest::{Manifest, ManifestError};
 use crate::virtual_store::hoisted::Record;
-use crate::virtual_store::{Layout, modules_yaml};
+use crate::virtual_store::{Layout, modules_yaml, shared};
 use crate::workspace::{ImporterId, ROOT, dir_of};
 use miette::Diagnostic;
 use std::collections::BTreeMap;
@@ -92,6 +92,7 @@ impl Installed {
             }
         }
         let layout = Layout::new(root);
+        let layout = Layout { shared: shared::found(&layout, &lockfile), ..layout };
         Ok(Installed { importer, manifests, record: Record::read(&layout), layout, lockfile })
     }
 

@@ -3,6 +3,7 @@
 use super::InstallError;
 use super::project::Project;
 use super::session::Session;
+use super::shared::SharedBuilds;
 use super::stages::Filled;
 use crate::lockfile::{DepPath, Lockfile};
 use crate::reporter::{ProgressEvent, Stage};
@@ -17,12 +18,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What became of the builds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Builds {
     /// Snapshots that nobody decided about.
     pub(super) ignored: BTreeSet<DepPath>,
     /// Snapshots that are to be built by an install that runs scripts.
     pub(super) pending: BTreeSet<DepPath>,
+    /// What became of those that all projects share.
+    pub(super) shared: SharedBuilds,
 }
 
 /// Builds what may build, unless no script is to run.
@@ -39,9 +42,15 @@ pub(super) async fn dependencies<C: Coordinator>(
     if !any {
         return Ok(Builds::default());
     }
-    let unbuilt = unbuilt(project, session, filled).await;
+    let mut unbuilt = unbuilt(project, session, filled).await;
+    let before = session.importer.added();
+    let mut shared = SharedBuilds::claim(project, session, &filled.installed, &mut unbuilt).await?;
+    if session.importer.added() != before {
+        // What was made anew has lost its commands.
+        write_commands(project, bins.clone()).await?;
+    }
     if session.options.ignore_scripts {
-        return Ok(Builds { pending: unbuilt.into_keys().collect(), ..Builds::default() });
+        return Ok(Builds { pending: unbuilt.into_keys().collect(), shared, ..Builds::default() });
     }
     let BuildPlan { steps, undecided } =
         scripts::plan::plan(lockfile, installed, policy, &|dep_path| !unbuilt.contains_key(dep_path));
@@ -49,12 +58,18 @@ pub(super) async fn dependencies<C: Coordinator>(
         session.report(ProgressEvent::Stage { stage: Stage::Building });
         let environment = environment(project, session).await;
         let plan = BuildPlan { steps, undecided: BTreeSet::new() };
-        scripts::run::run(&plan, &unbuilt, &environment, &session.reporter).await?;
+        shared.unbuilt = scripts::run::run(&plan, &unbuilt, &environment, &session.reporter).await?;
         // A build may have made the file that a command starts, or made it another kind of program.
-        let written = rt::parallel("command", bins, |bin| bins::apply(&bin)).await;
-        written.into_iter().collect::<Result<(), _>>()?;
+        write_commands(project, bins).await?;
     }
-    Ok(Builds { ignored: undecided, pending: BTreeSet::new() })
+    Ok(Builds { ignored: undecided, pending: BTreeSet::new(), shared })
+}
+
+/// Writes commands; the files that they start have to be there.
+pub(super) async fn write_commands(project: &Project, bins: Vec<Bin>) -> Result<(), InstallError> {
+    let layout = project.layout.clone();
+    let written = rt::parallel("command", bins, move |bin| bins::apply(&bin, &layout)).await;
+    Ok(written.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// The snapshots with build scripts that are not known to be built, and in which of their directories: whoever made the tree,
@@ -70,7 +85,11 @@ async fn unbuilt<C: Coordinator>(
     rt::blocking("look for builds", move || {
         let built = modules_yaml::built(&layout);
         let unbuilt = |dep_path: DepPath| {
-            let is_new = |dir: &PathBuf| importer.has_added(dir) || !built.contains(&dep_path);
+            let is_new = |dir: &PathBuf| match layout.entry(&dep_path) {
+                // Whoever built it said so there. Where nobody may build it, nobody did.
+                Some(entry) => !entry.builds || !entry.was_complete(),
+                None => importer.has_added(dir) || !built.contains(&dep_path),
+            };
             let dirs: Vec<PathBuf> = places.dirs(&dep_path).into_iter().filter(is_new).collect();
             (!dirs.is_empty()).then_some((dep_path, dirs))
         };

@@ -84,7 +84,8 @@ fn refused(node: &Version, engines: &BTreeMap<String, String>) -> Option<String>
     is_refused.then(|| range.clone())
 }
 
-async fn node_version(project: &Project) -> Result<String, String> {
+/// What `node --version` says; why it does not, where there is no Node.js.
+pub(super) async fn node_version(project: &Project) -> Result<String, String> {
     let process = Process {
         program: "node".to_owned(),
         arguments: vec!["--version".to_owned()],

@@ -17,6 +17,7 @@ mod project;
 mod project_lock;
 pub mod repeat;
 mod session;
+mod shared;
 mod stages;
 mod summary;
 
@@ -90,7 +91,7 @@ pub async fn install_with<C: Coordinator>(
     let session = Session::open(options, &project.layout, cache, reporter)?;
     let installed = tokio::select! {
         biased;
-        installed = run(&project, &session) => installed,
+        installed = run(project, &session) => installed,
         signal = rt::interrupted() => Err(InstallError::Interrupted(signal)),
     };
     rt::point(Point::InstallFinish).await;
@@ -102,25 +103,22 @@ pub async fn install_with<C: Coordinator>(
     }
 }
 
-async fn run<C: Coordinator>(project: &Project, session: &Session<C>) -> Result<Summary, InstallError> {
-    build::projects_before(project, session).await?;
+async fn run<C: Coordinator>(mut project: Project, session: &Session<C>) -> Result<Summary, InstallError> {
+    build::projects_before(&project, session).await?;
     if session.options.path == InstallPath::NoLockfile {
-        return no_lockfile::install(project, session).await;
+        return no_lockfile::install(&project, session).await;
     }
-    let edited;
-    let project = match &session.options.edit {
-        Some(edit) => {
-            session.report(ProgressEvent::Stage { stage: Stage::Resolving });
-            edited = stages::edit(project, session, edit).await?;
-            &edited
-        }
-        None => project,
-    };
-    let (lockfile, is_new) = stages::lockfile(project, session).await?;
+    if let Some(edit) = &session.options.edit {
+        session.report(ProgressEvent::Stage { stage: Stage::Resolving });
+        project = stages::edit(&project, session, edit).await?;
+    }
+    let (lockfile, is_new) = stages::lockfile(&project, session).await?;
     if session.options.lockfile_only {
         project.save_edit(&lockfile).await?;
         return Ok(Summary::of_lockfile(&lockfile));
     }
+    let _in_use = shared::lay_out(&mut project, session, &lockfile).await?;
+    let project = &project;
     stages::begin_changes(project).await?;
     session.report(ProgressEvent::Stage { stage: Stage::Importing });
     let filled = stages::create_virtual_store(project, session, &lockfile).await?;

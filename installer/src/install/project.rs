@@ -8,6 +8,7 @@ use crate::manifest::edit::ManifestChange;
 use crate::manifest::{self, Manifest};
 use crate::package::{BundledManifest, PackageId};
 use crate::package_name;
+use crate::patch::Patch;
 use crate::rt;
 use crate::tarball::integrity::InvalidIntegrity;
 use crate::virtual_store::Layout;
@@ -252,6 +253,12 @@ impl Project {
         let failed = |source| ProjectError::modules("write", &self.manifest_path(), source);
         let save = move || rt::write_whole(&path, text.as_bytes(), &temporary_dir);
         Ok(rt::blocking("write package.json", save).await.map_err(failed)?)
+    }
+
+    /// What is changed in the files of a snapshot.
+    pub(super) fn patch_of(&self, dep_path: &str) -> Option<&Arc<Patch>> {
+        let (name, version) = lockfile::name_and_version(dep_path).filter(|_| dep_path.contains("(patch_hash="))?;
+        self.workspace.patches.find(name, version)
     }
 
     /// The project that the command is about.

@@ -131,6 +131,10 @@ fn digest(inputs: &Inputs, options: &InstallOptions, layout: &Layout) -> Option<
     for importer in inputs.manifests.keys() {
         let modules_dir = layout.importer_modules_dir(importer);
         for (name, target) in direct::links(&modules_dir) {
+            // Only what is in the store for all projects is named by its whole path, and can be gone without a trace here.
+            if target.is_absolute() && !rt::fs::exists(&target) {
+                return None;
+            }
             parts.add(Some(format!("{name} {}", target.display()).as_bytes()));
         }
         parts.add_names(&modules_dir.join(".bin"));

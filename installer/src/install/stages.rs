@@ -208,7 +208,7 @@ fn snapshots_to_install<C: Coordinator>(
         let integrity = integrity_of(&package, locked)?.filter(|_| !session.is_unpinned(&url));
         let optional = lockfile.snapshots.get(dep_path).is_some_and(|snapshot| snapshot.optional);
         let tarball = TarballRequest { downloader: session.downloader.clone(), package, url, integrity, origin };
-        let patch = project.workspace.patches.find(name, version).filter(|_| dep_path.contains("(patch_hash="));
+        let patch = project.patch_of(dep_path);
         packages.push(SnapshotToInstall { dep_path: dep_path.clone(), tarball, patch: patch.cloned(), optional });
     }
     Ok(packages)
@@ -235,7 +235,8 @@ pub(super) async fn finish<C: Coordinator>(
         Places::VirtualStore(_) => link(project, session, lockfile, filled).await?,
         Places::Hoisted(places) => hoisted::link(project, session, lockfile, filled, places).await?,
     };
-    let builds = build::dependencies(project, session, lockfile, filled, bins).await?;
+    let mut builds = build::dependencies(project, session, lockfile, filled, bins).await?;
+    std::mem::take(&mut builds.shared).mark_complete(project, session, &filled.installed).await?;
     record(project, session, lockfile, filled, tree, &builds).await?;
     build::projects_after(project, session).await?;
     Ok(Summary::new(&filled.installed, changes, &builds.ignored))
@@ -338,8 +339,7 @@ pub(super) async fn apply_links(
     let linked = rt::parallel("link", links, move |link| link::apply(&link, &layout)).await;
     linked.into_iter().collect::<Result<(), _>>()?;
     // Commands read the files that the links lead to.
-    let written = rt::parallel("command", bins.to_vec(), |bin| bins::apply(&bin)).await;
-    written.into_iter().collect::<Result<(), _>>()?;
+    build::write_commands(project, bins.to_vec()).await?;
     let modules_dir = project.layout.modules_dir.clone();
     // A hint: without the note the next install looks into the directories.
     let _ = rt::blocking("note the boot", move || boot_note::write(&modules_dir)).await;
@@ -363,7 +363,8 @@ async fn record<C: Coordinator>(
     }
     let (current, installed, layout) = (current.including(include), filled.installed.clone(), project.layout.clone());
     let pnpm_store_dir = session.options.settings.pnpm_store_dir.clone();
-    let (builds, policy) = (builds.clone(), session.options.settings.builds.clone());
+    let (ignored_builds, pending_builds) = (builds.ignored.clone(), builds.pending.clone());
+    let policy = session.options.settings.builds.clone();
     let (settings, places) = (project.workspace.settings.clone(), filled.places.clone());
     let written = rt::blocking("write .modules.yaml", move || {
         let tree = match (&tree, &*places) {
@@ -380,8 +381,8 @@ async fn record<C: Coordinator>(
             hoist_pattern: settings.hoist_pattern.texts(),
             public_hoist_pattern: settings.public_hoist_pattern.texts(),
             include,
-            ignored_builds: &builds.ignored,
-            pending_builds: &builds.pending,
+            ignored_builds: &ignored_builds,
+            pending_builds: &pending_builds,
             allow_builds: policy.rules(),
             pnpm_store_dir: &pnpm_store_dir,
         };

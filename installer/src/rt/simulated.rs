@@ -347,6 +347,10 @@ pub trait Disk {
     fn size(&self, path: &std::path::Path) -> std::io::Result<u64> {
         self.read(path).map(|bytes| bytes.len() as u64)
     }
+    /// Stores lie behind no link in simulations.
+    fn canonical(&self, path: &std::path::Path) -> std::io::Result<std::path::PathBuf> {
+        self.kind(path).map(|_| path.to_owned())
+    }
     /// No simulated disk is old enough for this to matter.
     fn age(&self, path: &std::path::Path) -> std::io::Result<std::time::Duration> {
         self.kind(path).map(|_| std::time::Duration::ZERO)
@@ -402,6 +406,7 @@ pub mod fs {
         kind(path: &Path) -> io::Result<FileKind>;
         exists(path: &Path) -> bool;
         size(path: &Path) -> io::Result<u64>;
+        canonical(path: &Path) -> io::Result<PathBuf>;
         age(path: &Path) -> io::Result<Duration>;
         touch(path: &Path) -> io::Result<()>;
         names(path: &Path) -> io::Result<u64>;

@@ -2,7 +2,7 @@
 //!
 //! Layout: `files/ab/cdef…` with the suffix `-exec` for executables, so that a hard link carries the right mode.
 
-use crate::rt;
+use crate::rt::{self, FileKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -73,6 +73,21 @@ impl StoreDir {
         self.root.join("locks")
     }
 
+    /// Where packages are that all projects share, each with its dependencies beside it; `virtual_store::shared` knows how.
+    pub fn links_dir(&self) -> PathBuf {
+        Self::links_dir_in(&self.root)
+    }
+
+    /// The same, in a store whose root is called so.
+    pub fn links_dir_in(root: &Path) -> PathBuf {
+        root.join("links")
+    }
+
+    /// Where the projects are named that have links to there.
+    pub fn projects_dir(&self) -> PathBuf {
+        self.root.join("projects")
+    }
+
     /// Where cached packuments live.
     pub fn packuments_dir(&self) -> PathBuf {
         self.root.join("packuments")
@@ -108,7 +123,10 @@ impl StoreDir {
             let path = self.tmp_dir().join(name);
             if rt::fs::age(&path).is_ok_and(|age| age > TEMPORARY_AGE_MAX) {
                 // A hint: another install may have been faster.
-                let _ = rt::fs::remove_file(&path);
+                let _ = match rt::fs::kind(&path) {
+                    Ok(FileKind::Directory) => rt::fs::remove_dir_all(&path),
+                    _ => rt::fs::remove_file(&path),
+                };
             }
         }
     }

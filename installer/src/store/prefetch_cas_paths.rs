@@ -16,6 +16,9 @@ pub async fn prefetch_cas_paths(
     let store = store.clone();
     rt::blocking("prefetch_cas_paths", move || {
         let mut rows = BTreeMap::new();
+        if keys.is_empty() {
+            return Ok(rows);
+        }
         let Some(index) = StoreIndex::open(&store)? else { return Ok(rows) };
         for key in keys {
             if rows.contains_key(&key) {

@@ -27,6 +27,9 @@ pub struct Examination {
     pub bytes: u64,
     /// What is wrong, sorted.
     pub damage: Vec<Damage>,
+    /// `name@version` of the packages of which a file has other bytes than it should: whoever has put them in place as further
+    /// names of these files has them too.
+    pub altered: BTreeSet<String>,
     /// Rows to remove.
     rows: BTreeSet<RowKey>,
     /// Files to remove.
@@ -227,6 +230,9 @@ impl Examination {
                 continue;
             }
             self.rows.insert(key.clone());
+            if paths.iter().any(|path| !matches!(bad.get(path), None | Some(Damage::Missing { .. }))) {
+                self.altered.insert(row.manifest.label());
+            }
             if paths.iter().all(|path| matches!(bad.get(path), Some(Damage::Missing { .. }))) {
                 self.damage.push(Damage::RowWithoutFiles { package: row.manifest.label() });
                 explained.extend(paths);

@@ -1,7 +1,8 @@
 //! Commands: `.bin/<command>`, a small shell script that starts the right program on the right file.
 //!
 //! As in pnpm, each project has the commands of its own dependencies and of their peers, each package its own and those of its
-//! dependencies, and the hoisted packages have theirs beside them.
+//! dependencies, and the hoisted packages have theirs beside them. A package that all projects share gets its commands
+//! before it is complete, and no others afterwards.
 //!
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
 //! script can say where hoisted packages are (`NODE_PATH`). In a tree of real directories ([`hoisted`](super::hoisted)) nothing
@@ -80,8 +81,19 @@ pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedMani
         links.hoisted.iter().filter_map(|(name, dep_path)| of_snapshot(dep_path, hoisted_modules_dir.join(name)));
     bins.extend(commands(&hoisted_modules_dir, hoisted, Between::TheLast));
     for (dep_path, dependencies) in &links.snapshots {
+        let entry = layout.entry(dep_path);
+        if entry.is_some_and(|entry| entry.complete.is_some()) {
+            continue;
+        }
         let providers = dependencies.values().chain([dep_path]);
         let providers = providers.filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
+        let providers = providers.map(|mut provider| {
+            if entry.is_some() {
+                // What one project hoists is nothing to the others.
+                provider.node_path.truncate(2);
+            }
+            provider
+        });
         bins.extend(commands(&layout.own_modules_dir(dep_path), providers, Between::TheLast));
     }
     bins
@@ -201,7 +213,7 @@ impl Claim {
 ///
 /// # Errors
 /// When the disk refuses.
-pub fn apply(bin: &Bin) -> Result<(), LinkError> {
+pub fn apply(bin: &Bin, layout: &Layout) -> Result<(), LinkError> {
     let failed = |action: &'static str| {
         let path = bin.path.clone();
         move |source| LinkError { action, path, source }
@@ -213,7 +225,7 @@ pub fn apply(bin: &Bin) -> Result<(), LinkError> {
         // Declared but not published: npm and pnpm pass over it too.
         return Ok(());
     };
-    let script = script(bin, &Program::of(&bin.target, &target));
+    let script = script(bin, &Program::of(&bin.target, &target), layout);
     if rt::fs::kind(&bin.path).is_ok_and(|kind| kind == FileKind::File)
         && rt::fs::read(&bin.path).is_ok_and(|there| there == script.as_bytes())
     {
@@ -288,9 +300,13 @@ impl Program {
     }
 }
 
-fn script(bin: &Bin, program: &Program) -> String {
+fn script(bin: &Bin, program: &Program, layout: &Layout) -> String {
     let dir = bin.path.parent().expect("a command lies in .bin");
-    let from_here = |path: &Path| format!("$basedir/{}", in_quotes(&relative_path(path, dir).display().to_string()));
+    let from_here = |path: &Path| {
+        let way = layout.way(path, dir);
+        let text = in_quotes(&way.display().to_string());
+        if way.is_absolute() { text } else { format!("$basedir/{text}") }
+    };
     let target = from_here(&bin.target);
     let node_path = bin.node_path.iter().map(|path| from_here(path)).collect::<Vec<_>>().join(":");
     let Program { name, arguments } = program;
@@ -371,7 +387,7 @@ mod tests {
         std::fs::write(&target, "#!/bin/sh\necho \"$1 $NODE_PATH\"\n").unwrap();
         let node_path = vec![layout.hoisted_modules_dir()];
         let bin = Bin { path: layout.modules_dir.join(".bin/say"), target, node_path, form: Form::Script };
-        apply(&bin).unwrap();
+        apply(&bin, &layout).unwrap();
         let output = std::process::Command::new(&bin.path).arg("hi").env_remove("NODE_PATH").output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.starts_with("hi ") && said.trim_end().ends_with("/../.pnpm/node_modules"), "{said}");

@@ -3,7 +3,8 @@
 //!
 //! The committed index rows decide which package is warm and which is cold. Warm packages are one plain rayon pass. Each
 //! cold one is a task that waits for its own tarball and for no other: there is no barrier. A package whose row is not
-//! committed yet looks cold; the coordination keeps it from being downloaded again.
+//! committed yet looks cold; the coordination keeps it from being downloaded again. Neither is one that all projects share
+//! and that is complete.
 
 use super::install_package_by_snapshot::{Coordination, InstallPackageBySnapshot};
 use super::{ImportError, Importer, Places};
@@ -90,7 +91,8 @@ impl<C: Coordinator> CreateVirtualStore<C> {
     ///
     /// # Errors
     /// The first error of a package that is not optional. The tasks of the others have ended by then.
-    pub async fn run(self) -> Result<InstalledPackages, CreateVirtualStoreError> {
+    pub async fn run(mut self) -> Result<InstalledPackages, CreateVirtualStoreError> {
+        let complete = self.take_complete();
         let (warm, cold) = self.partition().await?;
         let install = Arc::new(InstallPackageBySnapshot {
             places: self.places,
@@ -101,6 +103,10 @@ impl<C: Coordinator> CreateVirtualStore<C> {
         });
         let cold: Vec<_> = cold.into_iter().map(|package| spawn_cold(&install, package)).collect();
         let mut outcome = Outcome::default();
+        for (package, row) in complete {
+            install.note_present(&package);
+            outcome.add(&install, package, Ok(row));
+        }
         let mut incomplete = Vec::new();
         for (package, imported) in install_warm(&install, warm).await {
             match imported {
@@ -126,6 +132,21 @@ impl<C: Coordinator> CreateVirtualStore<C> {
             Some(error) => Err(error),
             None => Ok(outcome.installed),
         }
+    }
+
+    /// The packages that are complete in the store for all projects: they need no row, no file and no tarball.
+    fn take_complete(&mut self) -> Vec<WarmPackage> {
+        let (mut complete, mut others) = (Vec::new(), Vec::new());
+        for package in std::mem::take(&mut self.packages) {
+            let layout = self.places.shared(&package.dep_path);
+            let entry = layout.and_then(|layout| layout.entry(&package.dep_path));
+            match entry.and_then(|entry| entry.complete.clone()) {
+                Some(row) => complete.push((package, row)),
+                None => others.push(package),
+            }
+        }
+        self.packages = others;
+        complete
     }
 
     /// Splits the packages by the rows that are committed now.

@@ -3,6 +3,7 @@
 //! The links are the one record that cannot disagree with the disk. Links that an installer did not make are passed over.
 
 use super::Layout;
+use super::shared::HASH_DIGITS;
 use crate::package::PackageId;
 use crate::rt;
 use std::collections::BTreeMap;
@@ -33,9 +34,17 @@ pub fn links(modules_dir: &Path) -> BTreeMap<String, PathBuf> {
     links
 }
 
-/// The package that a link's target `…/.pnpm/<snapshot>/node_modules/<name>` names; see `dep_path_to_filename`.
-fn package_at(target: &Path) -> Option<PackageId> {
+/// The package that a link's target names: `…/.pnpm/<snapshot>/node_modules/<name>`, see `dep_path_to_filename`, or
+/// `…/links/<scope>/<name>/<version>/<hash>/node_modules/<name>`, see `shared`.
+pub(super) fn package_at(target: &Path) -> Option<PackageId> {
     let target = target.to_str()?.replace('\\', "/");
+    if let Some((_, in_links)) = target.rsplit_once("/links/@") {
+        let (entry, name) = in_links.split_once("/node_modules/")?;
+        let mut parts = entry.rsplit('/');
+        let (hash, version) = (parts.next()?, parts.next()?);
+        let is_entry = hash.len() == HASH_DIGITS && hash.chars().all(|digit| digit.is_ascii_hexdigit());
+        return is_entry.then(|| PackageId::new(name, version));
+    }
     let (_, in_virtual_store) = target.split_once(".pnpm/")?;
     let (directory, name) = in_virtual_store.split_once("/node_modules/")?;
     let reference = directory.strip_prefix(&name.replace('/', "+"))?.strip_prefix('@')?;
@@ -56,6 +65,11 @@ mod tests {
         assert_eq!(package(scoped).as_deref(), Some("@s/a@1.0.0-rc.1"));
         let hashed = ".pnpm/JSONStream@1.3.5_8fa2b0c1/node_modules/JSONStream";
         assert_eq!(package(hashed).as_deref(), Some("JSONStream@1.3.5"));
+        let hash = "0a".repeat(HASH_DIGITS / 2);
+        let shared = |name: &str| format!("/s/v2/links/{name}/1.0.0/{hash}/node_modules/");
+        assert_eq!(package(&(shared("@/a") + "a")).as_deref(), Some("a@1.0.0"));
+        assert_eq!(package(&(shared("@s/a") + "@s/a")).as_deref(), Some("@s/a@1.0.0"));
+        assert_eq!(package("/mine/links/@/a/1.0.0/abc/node_modules/a"), None);
         assert_eq!(package("../elsewhere"), None);
     }
 }

@@ -81,6 +81,16 @@ impl Importer {
         Importer { replaces: true, ..Importer::default() }
     }
 
+    /// Whether it makes anew what is there.
+    pub(super) fn replaces(&self) -> bool {
+        self.replaces
+    }
+
+    /// Counts a directory as made.
+    pub(super) fn note_added(&self, dir: &Path) {
+        self.added_dirs().insert(dir.to_owned());
+    }
+
     /// How many directories it has made.
     pub fn added(&self) -> usize {
         self.added_dirs().len()
@@ -181,7 +191,8 @@ impl Importer {
         !self.replaces && (!self.distrusts || (patch.is_none() && is_whole(files, dir)))
     }
 
-    fn fill_patched(
+    /// Fills a directory that nobody else knows, and patches it.
+    pub(super) fn fill_patched(
         &self,
         files: &PackageFiles,
         store: &StoreDir,
@@ -251,7 +262,7 @@ pub fn has_files(files: &PackageFiles, store: &StoreDir, dir: &Path) -> Result<b
 }
 
 /// Whether each of these files is in the directory, with its size.
-fn is_whole(files: &PackageFiles, dir: &Path) -> bool {
+pub(super) fn is_whole(files: &PackageFiles, dir: &Path) -> bool {
     files.iter().all(|(path, file)| rt::fs::size(&dir.join(path)).is_ok_and(|bytes| bytes == file.size))
 }
 

@@ -1,7 +1,7 @@
 //! `InstallPackageBySnapshot`: one snapshot of the cold batch, from its tarball to its directory.
 
 use super::create_virtual_store::{CreateVirtualStoreError, SnapshotToInstall, SourceReport};
-use super::{ImportError, Imported, Importer, Places};
+use super::{ImportError, Imported, Importer, Places, shared};
 use crate::registry::Demand;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, Point};
@@ -57,14 +57,26 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
         Ok(row)
     }
 
+    /// Reports a package that is in place already.
+    pub(super) fn note_present(&self, package: &SnapshotToInstall) {
+        let source = package.tarball.downloader.source_of(&package.tarball.row_key());
+        self.sources.report(&package.tarball.package, source);
+        rt::event(|| Event::Import { package: package.dep_path.clone() });
+    }
+
     /// Reports where the files came from and puts them into the package's directories.
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
-        let (files, store) = (&fetched.row.files, self.coordination.store());
+        let (row, store, patch) = (&fetched.row, self.coordination.store(), package.patch.as_deref());
         let whole = package.tarball.downloader.knows_whole(&package.tarball.row_key());
         let mut added = false;
-        for slot in self.places.slots(&package.dep_path) {
-            let imported = self.importer.import_into(&slot, files, store, package.patch.as_deref(), whole)?;
-            added |= imported == Imported::Added;
+        if let Some(layout) = self.places.shared(&package.dep_path) {
+            let content = shared::Content { row, store, patch, whole };
+            added = shared::import(&package.dep_path, layout, &self.importer, content)? == Imported::Added;
+        } else {
+            for slot in self.places.slots(&package.dep_path) {
+                let imported = self.importer.import_into(&slot, &row.files, store, patch, whole)?;
+                added |= imported == Imported::Added;
+            }
         }
         self.sources.report(&package.tarball.package, fetched.source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });

@@ -1,7 +1,10 @@
 //! Where things are in a project: pnpm's layout of node_modules.
 
-use crate::lockfile::name_and_version;
+use super::link::relative_path;
+use super::shared::Entry;
+use crate::lockfile::{DepPath, name_and_version};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 /// The longest directory name under node_modules/.pnpm, in bytes: pnpm's `virtual-store-dir-max-length`.
@@ -19,13 +22,42 @@ pub struct Layout {
     pub modules_dir: PathBuf,
     /// `node_modules/.pnpm`
     pub virtual_store_dir: PathBuf,
+    /// What is in the store for all projects and not in `node_modules/.pnpm`; none unless
+    /// `enableGlobalVirtualStore` is set.
+    pub shared: Option<Shared>,
+}
+
+/// The part of a virtual store that all projects share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// `links` in the store.
+    pub links_dir: PathBuf,
+    /// The snapshots that are there, and where.
+    pub entries: BTreeMap<DepPath, Entry>,
 }
 
 impl Layout {
     /// The layout of the project in `project_dir`.
     pub fn new(project_dir: &Path) -> Self {
         let modules_dir = project_dir.join("node_modules");
-        Layout { project_dir: project_dir.to_owned(), virtual_store_dir: modules_dir.join(".pnpm"), modules_dir }
+        let virtual_store_dir = modules_dir.join(".pnpm");
+        Layout { project_dir: project_dir.to_owned(), virtual_store_dir, modules_dir, shared: None }
+    }
+
+    /// The place of a snapshot that is in the store for all projects.
+    pub fn entry(&self, dep_path: &str) -> Option<&Entry> {
+        self.shared.as_ref()?.entries.get(dep_path)
+    }
+
+    /// What a link in the directory `from` says to lead to `to`: the way there, or from a project into the store the
+    /// whole path, which holds also where the project is reached by another link.
+    pub(super) fn way(&self, to: &Path, from: &Path) -> PathBuf {
+        match &self.shared {
+            Some(Shared { links_dir, .. }) if to.starts_with(links_dir) && !from.starts_with(links_dir) => {
+                to.to_owned()
+            }
+            _ => relative_path(to, from),
+        }
     }
 
     /// The node_modules of a project of the workspace, by its importer id.
@@ -40,7 +72,11 @@ impl Layout {
 
     /// The node_modules that a snapshot and its dependencies live in side by side.
     pub fn snapshot_modules_dir(&self, dep_path: &str) -> PathBuf {
-        self.virtual_store_dir.join(dep_path_to_filename(dep_path)).join("node_modules")
+        let dir = match self.entry(dep_path) {
+            Some(entry) => entry.dir.clone(),
+            None => self.virtual_store_dir.join(dep_path_to_filename(dep_path)),
+        };
+        dir.join("node_modules")
     }
 
     /// Where a snapshot's own files are.

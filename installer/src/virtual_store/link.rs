@@ -19,7 +19,7 @@ const IGNORED_DIR: &str = ".ignored";
 pub struct Link {
     /// Where it is.
     pub path: PathBuf,
-    /// What it leads to; written relative to the link.
+    /// What it leads to; written relative to the link, unless it is in the store.
     pub target: PathBuf,
 }
 
@@ -122,7 +122,8 @@ pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
     plan.hoisted_projects.retain(|name, _| hoisting.private.matches(name) && !own_names.contains(name));
     plan.hoisted.retain(|name, _| !plan.hoisted_projects.contains_key(name));
     let mut links = Vec::new();
-    for (dep_path, dependencies) in &plan.snapshots {
+    // A package that all projects share comes with its links.
+    for (dep_path, dependencies) in plan.snapshots.iter().filter(|(dep_path, _)| layout.entry(dep_path).is_none()) {
         let (modules_dir, own) = (layout.snapshot_modules_dir(dep_path), layout.package_dir(dep_path));
         // A package that depends on itself is there already.
         links.extend(links_into(&modules_dir, dependencies, layout).filter(|link| link.path != own));
@@ -239,7 +240,7 @@ fn dependencies(lockfile: &Lockfile, installed: &InstalledPackages, dep_path: &s
 /// When the disk refuses.
 pub fn apply(link: &Link, layout: &Layout) -> Result<(), LinkError> {
     let parent = link.path.parent().expect("a link lies in a node_modules");
-    let target = relative_path(&link.target, parent);
+    let target = layout.way(&link.target, parent);
     let failed = |action: &'static str| {
         let path = link.path.clone();
         move |source| LinkError { action, path, source }

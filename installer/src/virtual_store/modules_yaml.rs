@@ -4,6 +4,7 @@
 //! is when they were written: `prunedAt` is pnpm's own and optional, and everything else follows from the input alone.
 
 use super::hoisted::{Locations, Record};
+use super::link::relative_path;
 use super::{InstalledPackages, Layout};
 use crate::config::NodeLinker;
 use crate::lockfile::{DepPath, IncludeKinds, Lockfile};
@@ -45,7 +46,7 @@ pub struct ModulesYaml {
     public_hoist_pattern: Vec<String>,
     skipped: Vec<DepPath>,
     store_dir: PathBuf,
-    virtual_store_dir: &'static str,
+    virtual_store_dir: PathBuf,
     virtual_store_dir_max_length: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     hoisted_locations: Option<BTreeMap<DepPath, Vec<String>>>,
@@ -140,7 +141,7 @@ struct Unbuilt {
 }
 
 impl ModulesYaml {
-    fn new(contents: &Contents<'_>, kept: Kept) -> Self {
+    fn new(layout: &Layout, contents: &Contents<'_>, kept: Kept) -> Self {
         let (linker, locations) = match contents.tree {
             Tree::Isolated { .. } => (NodeLinker::Isolated, None),
             Tree::Hoisted { locations, .. } => (NodeLinker::Hoisted, Some(locations.by_snapshot().clone())),
@@ -161,7 +162,10 @@ impl ModulesYaml {
             skipped: skipped.cloned().collect(),
             // pnpm makes a tree anew that it takes for another store's. One that was made from its store stays so.
             store_dir: kept.store_dir.unwrap_or_else(|| contents.pnpm_store_dir.to_owned()),
-            virtual_store_dir: ".pnpm",
+            virtual_store_dir: match &layout.shared {
+                Some(shared) => relative_path(&shared.links_dir, &layout.modules_dir),
+                None => PathBuf::from(".pnpm"),
+            },
             virtual_store_dir_max_length: super::layout::DIRECTORY_NAME_BYTES_MAX,
             hoisted_locations: locations,
             allow_builds: contents.allow_builds.clone(),
@@ -176,7 +180,7 @@ impl ModulesYaml {
 pub fn write(layout: &Layout, contents: &Contents<'_>) -> io::Result<()> {
     let path = layout.modules_dir.join(FILE_NAME);
     let kept = rt::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let modules = serde_json::to_string_pretty(&ModulesYaml::new(contents, kept)).expect("it is plain data");
+    let modules = serde_json::to_string_pretty(&ModulesYaml::new(layout, contents, kept)).expect("it is plain data");
     rt::fs::create_dir_all(&layout.virtual_store_dir)?;
     let current = contents.current.to_yaml();
     rt::write_whole(&layout.virtual_store_dir.join(CURRENT_LOCKFILE), current.as_bytes(), &layout.modules_dir)?;

@@ -53,6 +53,14 @@ impl Places {
         }
     }
 
+    /// The layout, of a snapshot whose directory all projects share.
+    pub fn shared(&self, dep_path: &str) -> Option<&Layout> {
+        match self {
+            Places::VirtualStore(layout) => layout.entry(dep_path).map(|_| layout),
+            Places::Hoisted(_) => None,
+        }
+    }
+
     /// Whether all snapshots have to be known before one has its place.
     pub fn are_known_late(&self) -> bool {
         matches!(self, Places::Hoisted(_))

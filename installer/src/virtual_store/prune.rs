@@ -1,6 +1,7 @@
 //! Removes what an earlier install put into node_modules and this one does not want. Touches nothing that is not ours.
 
 use super::bins::Bin;
+use super::direct::package_at;
 use super::hoisted::Locations;
 use super::layout::normal;
 use super::link::{LinkError, LinkPlan};
@@ -55,7 +56,8 @@ pub fn plan(layout: &Layout, wanted: Wanted<'_>) -> PrunePlan {
         sweep.plan.directories.push(hoisted_modules_dir);
     }
     sweep.snapshots(wanted.installed, wanted.of_others);
-    wanted.installed.keys().for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
+    let here = wanted.installed.keys().filter(|dep_path| layout.entry(dep_path).is_none());
+    here.for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
     sweep.plan
 }
 
@@ -143,7 +145,8 @@ impl Sweep<'_> {
     fn snapshots(&mut self, installed: &InstalledPackages, of_others: Option<&BTreeSet<DepPath>>) {
         let left_alone: BTreeSet<String> =
             of_others.into_iter().flatten().map(|dep_path| dep_path_to_filename(dep_path)).collect();
-        let kept: BTreeSet<String> = installed.keys().map(|dep_path| dep_path_to_filename(dep_path)).collect();
+        let here = installed.keys().filter(|dep_path| self.layout.entry(dep_path).is_none());
+        let kept: BTreeSet<String> = here.map(|dep_path| dep_path_to_filename(dep_path)).collect();
         for name in names_in(&self.layout.virtual_store_dir) {
             let dir = self.layout.virtual_store_dir.join(&name);
             if name == "node_modules" || !is(&dir, FileKind::Directory) {
@@ -163,7 +166,9 @@ impl Sweep<'_> {
         let leads_there = || {
             let target = rt::fs::read_link(path).unwrap_or_default();
             let whole = || normal(&path.parent().unwrap_or(path).join(&target));
-            target.components().any(|component| component.as_os_str() == ".pnpm") || self.projects.contains(&whole())
+            target.components().any(|component| component.as_os_str() == ".pnpm")
+                || package_at(&target).is_some()
+                || self.projects.contains(&whole())
         };
         !self.wanted.contains(path)
             && is(path, FileKind::Symlink)

@@ -75,6 +75,11 @@ pub fn read_link(path: &Path) -> io::Result<PathBuf> {
     fs::read_link(path)
 }
 
+/// The whole path of what is there, without links and `..`.
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
+}
+
 /// What is at `path`, without following a link.
 pub fn kind(path: &Path) -> io::Result<FileKind> {
     let kind = fs::symlink_metadata(path)?.file_type();
