@@ -113,6 +113,7 @@ fn options(scenario: &Scenario, coordination: Coordination, install: usize) -> I
     settings.network.fetch_retry_mintimeout = Duration::from_millis(100);
     settings.network.fetch_retry_maxtimeout = Duration::from_secs(60);
     settings.network.fetch_timeout = FETCH_TIMEOUT;
+    settings.project.enable_global_virtual_store = scenario.global_virtual_store;
     let dir = project_dir(scenario.project_of(install));
     if !scenario.members.is_empty() {
         settings.project.packages = scenario.members.keys().cloned().collect();

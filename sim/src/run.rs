@@ -18,7 +18,7 @@ use crate::trace;
 use installer::install::repeat;
 use installer::rt::TEMPORARY_PREFIX;
 use installer::store::StoreDir;
-use installer::virtual_store::boot_note;
+use installer::virtual_store::{boot_note, shared};
 use madsim::runtime::Runtime;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -178,11 +178,16 @@ async fn simulate(plan: RunPlan, scheduler: Rc<Scheduler>, gets: GetLog) -> Run 
     let digest = trace::digest(&life.trace);
     let mut leftover_files = store_temporaries(&disk);
     leftover_files.retain(|file| !stale.contains(file));
+    let links_dir = StoreDir::new(Path::new(STORE_DIR)).links_dir();
     let mut tree_of = |install| {
         let mut tree = disk.tree(&project_dir(plan.prepared.scenario.project_of(install)));
+        if plan.prepared.scenario.global_virtual_store {
+            tree.extend(disk.tree(&links_dir).into_iter().map(|(path, entry)| (format!("links/{path}"), entry)));
+        }
         leftover_files.extend(tree.keys().filter(|path| path.contains(TEMPORARY_PREFIX)).cloned());
         // They say when the tree was made.
-        tree.retain(|path, _| !path.ends_with(boot_note::FILE_NAME) && !path.ends_with(repeat::FILE_NAME));
+        let notes = [boot_note::FILE_NAME, repeat::FILE_NAME, shared::NOTE];
+        tree.retain(|path, _| !notes.iter().any(|note| path.ends_with(note)));
         tree
     };
     let tree = tree_of(0);

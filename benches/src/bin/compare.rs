@@ -85,10 +85,11 @@ fn run(args: &Args) -> io::Result<()> {
     Ok(())
 }
 
-/// lockstep with and without coordination, then everyone else.
+/// lockstep as it is, without coordination and with a global virtual store; then everyone else.
 fn peers(args: &Args) -> io::Result<Vec<Peer>> {
     let lockstep = benches::lockstep::executable(args.lockstep.as_deref())?;
-    let mut peers = vec![Peer::new(Kind::Lockstep, lockstep.clone()), Peer::new(Kind::LockstepUncoordinated, lockstep)];
+    let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated, Kind::LockstepShared];
+    let mut peers: Vec<_> = kinds.into_iter().map(|kind| Peer::new(kind, lockstep.clone())).collect();
     let mut named = Vec::new();
     for peer in &args.peers {
         let (kind, path) = pair(peer)?;
@@ -98,6 +99,9 @@ fn peers(args: &Args) -> io::Result<Vec<Peer>> {
         let by_name = named.iter().find(|(named, _)| named == name).map(|(_, path)| path.clone());
         let found = by_name.or_else(|| if args.only_named { None } else { program::find(name) });
         if let Some(executable) = found {
+            if kind == Kind::Pnpm {
+                peers.push(Peer::new(Kind::PnpmShared, executable.clone()).with_version()?);
+            }
             peers.push(Peer::new(kind, executable).with_version()?);
         }
     }

@@ -12,8 +12,12 @@ pub enum Kind {
     Lockstep,
     /// lockstep as pnpm was before pnpm#12241 was fixed.
     LockstepUncoordinated,
+    /// lockstep with `enableGlobalVirtualStore`.
+    LockstepShared,
     /// pnpm 12.
     Pnpm,
+    /// pnpm 12 with `enableGlobalVirtualStore`.
+    PnpmShared,
     /// bun.
     Bun,
     /// npm.
@@ -46,7 +50,9 @@ impl Peer {
         let name = match kind {
             Kind::Lockstep => "lockstep",
             Kind::LockstepUncoordinated => "lockstep, coordination none",
+            Kind::LockstepShared => "lockstep, global virtual store",
             Kind::Pnpm => "pnpm",
+            Kind::PnpmShared => "pnpm, global virtual store, version",
             Kind::Bun => "bun",
             Kind::Npm => "npm",
         };
@@ -68,18 +74,24 @@ impl Peer {
     pub(super) fn command(&self, place: &Place, registry: &str, frozen: bool) -> Command {
         let mut command = program::isolated(&self.executable, &place.project, &place.home);
         match self.kind {
-            Kind::Lockstep | Kind::LockstepUncoordinated => {
+            Kind::Lockstep | Kind::LockstepUncoordinated | Kind::LockstepShared => {
                 command.args(["install", "--ignore-scripts", "--reporter", "silent", "--registry", registry]);
                 command.arg("--store-dir").arg(&place.store);
                 command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
                 if self.kind == Kind::LockstepUncoordinated {
                     command.args(["--coordination", "none"]);
                 }
+                if self.kind == Kind::LockstepShared {
+                    command.env("npm_config_enable_global_virtual_store", "true");
+                }
             }
-            Kind::Pnpm => {
+            Kind::Pnpm | Kind::PnpmShared => {
                 command.args(["install", "--ignore-scripts", "--reporter", "silent", "--registry", registry]);
                 command.arg("--store-dir").arg(&place.store);
                 command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
+                if self.kind == Kind::PnpmShared {
+                    command.env("pnpm_config_enable_global_virtual_store", "true");
+                }
             }
             Kind::Bun => {
                 command.args(["install", "--ignore-scripts", "--silent", "--registry", registry]);
@@ -99,9 +111,9 @@ impl Peer {
 
     fn lockfile(&self) -> &'static str {
         match self.kind {
-            Kind::Lockstep | Kind::LockstepUncoordinated | Kind::Pnpm => "pnpm-lock.yaml",
             Kind::Bun => "bun.lock",
             Kind::Npm => "package-lock.json",
+            _ => "pnpm-lock.yaml",
         }
     }
 }

@@ -75,6 +75,9 @@ pub struct Scenario {
     /// Whether the installs beside it are in the same project as it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub one_project: bool,
+    /// Whether packages are put in place once for all projects, in the store.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub global_virtual_store: bool,
     /// How the install ends before its time, once. A second one goes on from what is left: that one is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<Crash>,
