@@ -48,8 +48,18 @@ pub struct Found {
 /// What was found for a package at one node, and holds where the same peers are.
 #[derive(Debug)]
 struct Entry {
+    /// How many were found for the package before it.
+    number: usize,
     peers: Rc<Peers>,
     node: NodeId,
+}
+
+/// What was found for a package, by the first peer that it took from above, if any, and the package which that is: among thousands of
+/// variants few have to be looked at.
+#[derive(Debug, Default)]
+struct Entries {
+    count: usize,
+    by_first_peer: BTreeMap<Option<String>, BTreeMap<Option<PackageIndex>, Vec<Entry>>>,
 }
 
 /// What was found before, by package.
@@ -57,20 +67,25 @@ struct Entry {
 pub struct FoundBefore {
     /// Packages that have no peers, and nothing below them that takes any from above.
     pub pure: BTreeSet<PackageIndex>,
-    entries: BTreeMap<PackageIndex, Vec<Entry>>,
+    entries: BTreeMap<PackageIndex, Entries>,
 }
 
 impl FoundBefore {
     /// Remembers what was found at a node.
-    pub fn add(&mut self, package: PackageIndex, node: NodeId, peers: &Rc<Peers>) {
+    pub fn add(&mut self, package: PackageIndex, node: NodeId, peers: &Rc<Peers>, tree: &Tree<'_>) {
         if peers.is_empty() {
             self.pure.insert(package);
-        } else {
-            self.entries.entry(package).or_default().push(Entry { peers: peers.clone(), node });
+            return;
         }
+        let entries = self.entries.entry(package).or_default();
+        let (name, provider) =
+            peers.resolved.first_key_value().map(|(name, node)| (name.clone(), tree.package(*node))).unzip();
+        let alike = entries.by_first_peer.entry(name).or_default().entry(provider).or_default();
+        alike.push(Entry { number: entries.count, peers: peers.clone(), node });
+        entries.count += 1;
     }
 
-    /// What would be found again in this scope, and at which node it was found.
+    /// What would be found again in this scope, and at which node it was found first.
     pub fn find(
         &self,
         package: PackageIndex,
@@ -85,11 +100,16 @@ impl FoundBefore {
                 provider.node == node || same_name() || same_package()
             })
         };
-        let entries = self.entries.get(&package).into_iter().flatten();
-        let mut same = entries.filter(|entry| {
+        let holds = |entry: &&Entry| {
             entry.peers.resolved.iter().all(|(name, node)| is_same(name, *node))
                 && entry.peers.missing.keys().all(|name| scope.get(name).is_none())
+        };
+        let groups = self.entries.get(&package)?.by_first_peer.iter();
+        let alike = groups.filter_map(|(name, by_provider)| match name {
+            Some(name) => by_provider.get(&Some(scope.get(name)?.package)),
+            None => by_provider.get(&None),
         });
-        same.next().map(|entry| (entry.peers.clone(), entry.node))
+        let same = alike.filter_map(|entries| entries.iter().find(holds)).min_by_key(|entry| entry.number)?;
+        Some((same.peers.clone(), same.node))
     }
 }

@@ -301,7 +301,7 @@ impl<'g> Search<'g> {
         peers.resolved.remove(&package.name);
         peers.missing.extend(own.missing);
         let peers = Rc::new(peers);
-        self.before.add(index, node, &peers);
+        self.before.add(index, node, &peers, &self.tree);
         let mut dependencies: BTreeMap<_, _> = beside.into_iter().collect();
         dependencies.extend(own.resolved);
         let resolved = Resolved { dependencies, transitive_peers, peers: peers.resolved.keys().cloned().collect() };
