@@ -2,7 +2,7 @@
 //!
 //! A package is in `links/<scope>/<name>/<version>/<hash>/node_modules/<name>` in the store, with links to its dependencies beside
 //! it, as pnpm has it under `enableGlobalVirtualStore`. The hash says what is in the directory and in all that it leads to ([`name`]),
-//! so whoever needs the same thing finds it, and nobody changes it ([`entry`]). [`builds`] keeps two installs from building
+//! so whoever needs the same thing finds it, and nobody changes it ([`Entry`]). [`builds`] keeps two installs from building
 //! one package at the same time; [`usage`] and [`prune`] know which are in use.
 
 pub mod builds;
