@@ -98,5 +98,6 @@ fn is_for_secrets(key: &str, value: &str) -> bool {
     let is_of_urls = name == "registry" || ["proxy", "https-proxy", "http-proxy"].contains(&key);
     let Ok(mut url) = Url::parse(value) else { return false };
     let in_user_part = url.set_username("").is_ok() && url.set_password(None).is_ok();
-    is_of_urls && in_user_part && !url.as_str().contains(SECRET)
+    // Hosts are in lower case.
+    is_of_urls && in_user_part && !url.as_str().to_lowercase().contains(&SECRET.to_lowercase())
 }
