@@ -64,11 +64,8 @@ async fn import_all<C: Coordinator>(session: &Session<C>, filled: &Filled) -> Re
     let packages: Vec<_> = filled.installed.iter().map(slots).collect();
     let (importer, store) = (session.importer.clone(), session.coordination.store.clone());
     let import = move |(dep_path, slots, row): (DepPath, Vec<Slot>, Arc<PackageRow>)| {
-        let mut added = false;
-        for slot in slots {
-            added |= importer.import_into(&slot, &row.files, &store, None, false)? == Imported::Added;
-        }
-        Ok::<_, ImportError>(added.then_some(dep_path))
+        let imported = importer.import_into(&slots, &row.files, &store, None, false)?;
+        Ok::<_, ImportError>((imported == Imported::Added).then_some(dep_path))
     };
     for imported in rt::parallel("import", packages, import).await {
         if let Some(dep_path) = imported? {

@@ -162,20 +162,19 @@ async fn copy_directory<C: Coordinator>(
 ) -> Result<Arc<PackageRow>, InstallError> {
     let path = directory_of(lockfile, dep_path).expect("the caller chose those that have one");
     let dir = project.workspace.root.join(path);
-    let (slots, store) = (places.slots(dep_path), session.coordination.store.clone());
+    let (mut slots, store) = (places.slots(dep_path), session.coordination.store.clone());
     let importer = session.importer.clone();
     let copied = rt::blocking("copy directory", move || {
         let io = |source| ProjectError::directory(&dir, source);
         let row = row_of_directory(&dir, &store).map_err(io)?;
-        let mut added = false;
-        for mut slot in slots {
+        for slot in &mut slots {
             slot.is_known = slot.is_known && rt::fs::exists(&slot.dir) && has_files(&row.files, &store, &slot.dir)?;
-            added |= importer.import_into(&slot, &row.files, &store, None, false)? == Imported::Added;
         }
-        Ok::<_, InstallError>((row, added))
+        let imported = importer.import_into(&slots, &row.files, &store, None, false)?;
+        Ok::<_, InstallError>((row, imported))
     });
-    let (row, added) = copied.await?;
-    if added {
+    let (row, imported) = copied.await?;
+    if imported == Imported::Added {
         session.report(ProgressEvent::Imported { dep_path: dep_path.to_owned() });
     }
     Ok(Arc::new(row))

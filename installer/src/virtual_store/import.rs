@@ -155,11 +155,28 @@ impl Importer {
         filled
     }
 
-    /// As [`import_patched`](Self::import_patched), into one of a snapshot's directories; see [`Slot`].
+    /// As [`import_patched`](Self::import_patched), into all of a snapshot's directories.
     ///
     /// # Errors
-    /// As [`import_patched`](Self::import_patched).
+    /// As [`import_patched`](Self::import_patched); the directories after the first that fails are left as they are.
     pub fn import_into(
+        &self,
+        slots: &[Slot],
+        files: &PackageFiles,
+        store: &StoreDir,
+        patch: Option<&Patch>,
+        whole: bool,
+    ) -> Result<Imported, ImportError> {
+        let mut all = Imported::Present;
+        for slot in slots {
+            if self.import_into_slot(slot, files, store, patch, whole)? == Imported::Added {
+                all = Imported::Added;
+            }
+        }
+        Ok(all)
+    }
+
+    fn import_into_slot(
         &self,
         slot: &Slot,
         files: &PackageFiles,

@@ -68,19 +68,15 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
         let (row, store, patch) = (&fetched.row, self.coordination.store(), package.patch.as_deref());
         let whole = package.tarball.downloader.knows_whole(&package.tarball.row_key());
-        let mut added = false;
-        if let Some(layout) = self.places.shared(&package.dep_path) {
+        let imported = if let Some(layout) = self.places.shared(&package.dep_path) {
             let content = shared::Content { row, store, patch, whole };
-            added = shared::import(&package.dep_path, layout, &self.importer, content)? == Imported::Added;
+            shared::import(&package.dep_path, layout, &self.importer, content)?
         } else {
-            for slot in self.places.slots(&package.dep_path) {
-                let imported = self.importer.import_into(&slot, &row.files, store, patch, whole)?;
-                added |= imported == Imported::Added;
-            }
-        }
+            self.importer.import_into(&self.places.slots(&package.dep_path), &row.files, store, patch, whole)?
+        };
         self.sources.report(&package.tarball.package, fetched.source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });
-        if added {
+        if imported == Imported::Added {
             self.reporter.report(&ProgressEvent::Imported { dep_path: package.dep_path.clone() });
         }
         Ok(())
