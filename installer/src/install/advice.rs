@@ -2,7 +2,7 @@
 //! that is meant for another package manager.
 
 use super::project::Project;
-use crate::lockfile::{DepPath, Lockfile, dep_path_of, package_key};
+use crate::lockfile::{DepPath, Importer, Lockfile, dep_path_of, package_key};
 use crate::reporter::ProgressEvent;
 use crate::workspace::ROOT;
 use std::collections::BTreeSet;
@@ -27,8 +27,7 @@ fn deprecations(lockfile: &Lockfile) -> Vec<String> {
     let direct: BTreeSet<DepPath> = lockfile
         .importers
         .values()
-        .flat_map(|importer| [&importer.dependencies, &importer.dev_dependencies, &importer.optional_dependencies])
-        .flatten()
+        .flat_map(Importer::direct)
         .map(|(alias, direct)| package_key(&dep_path_of(alias, &direct.version)).to_owned())
         .collect();
     let (mut messages, mut below) = (Vec::new(), Vec::new());

@@ -30,12 +30,7 @@ pub(super) async fn importers(project: &Project, lockfile: &Lockfile) -> BTreeSe
         current.ok().flatten().filter(|_| is_hoisted)
     });
     let current = current.await.unwrap_or_default();
-    let has_any = |id: &&ImporterId| {
-        let importer = &current.importers[*id];
-        [&importer.dependencies, &importer.dev_dependencies, &importer.optional_dependencies]
-            .iter()
-            .any(|map| !map.is_empty())
-    };
+    let has_any = |id: &&ImporterId| current.importers[*id].direct().next().is_some();
     let is_here =
         |id: &&ImporterId| lockfile.importers.contains_key(*id) && project.workspace.members.contains_key(*id);
     let before = current.importers.keys().filter(has_any).filter(is_here);
@@ -115,7 +110,7 @@ fn direct_before(layout: &Layout, record: &Record) -> BTreeMap<String, PackageId
     let Some(root) = current.ok().flatten().and_then(|mut current| current.importers.remove(ROOT)) else {
         return before;
     };
-    for name in root.dependencies.keys().chain(root.dev_dependencies.keys()).chain(root.optional_dependencies.keys()) {
+    for (name, _) in root.direct() {
         let there = record.known().get(&layout.modules_dir.join(name));
         if let Some((package, version)) = there.and_then(|dep_path| name_and_version(dep_path)) {
             before.insert(name.clone(), PackageId::new(package, version));

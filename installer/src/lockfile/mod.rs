@@ -96,6 +96,13 @@ pub struct Importer {
     pub optional_dependencies: BTreeMap<String, DirectDependency>,
 }
 
+impl Importer {
+    /// Those of all kinds, in this order.
+    pub fn direct(&self) -> impl Iterator<Item = (&String, &DirectDependency)> {
+        self.dependencies.iter().chain(&self.dev_dependencies).chain(&self.optional_dependencies)
+    }
+}
+
 /// What package.json asked for and what it got.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct DirectDependency {

@@ -11,8 +11,7 @@ impl Lockfile {
     /// [`UnsafeName`], of the first that is none.
     pub fn check_names(&self) -> Result<(), UnsafeName> {
         for (id, importer) in &self.importers {
-            let kinds = [&importer.dependencies, &importer.dev_dependencies, &importer.optional_dependencies];
-            for alias in kinds.into_iter().flat_map(|kind| kind.keys()) {
+            for (alias, _) in importer.direct() {
                 package_name::check(alias, || shown(id))?;
             }
         }

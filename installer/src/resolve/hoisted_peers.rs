@@ -7,7 +7,7 @@ use super::ResolveError;
 use super::peers::{AllPeers, Direct, FirstWalks, Found, MissingPeers, resolve_peers, resolve_peers_of};
 use super::walk::Walk;
 use super::wanted_peers::{WantedPeer, needed, optional};
-use crate::lockfile::Lockfile;
+use crate::lockfile::{Importer, Lockfile};
 use crate::workspace::{ImporterId, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -166,10 +166,7 @@ impl Rounds<'_, '_> {
 /// The names of the peers that the lockfile has for what a project asks for.
 fn locked_peers(previous: Option<&Lockfile>, id: &str) -> BTreeSet<String> {
     let importer = previous.and_then(|lockfile| lockfile.importers.get(id));
-    let maps = importer
-        .into_iter()
-        .flat_map(|importer| [&importer.dependencies, &importer.dev_dependencies, &importer.optional_dependencies]);
-    let versions = maps.flat_map(BTreeMap::values).map(|direct| direct.version.as_str());
+    let versions = importer.into_iter().flat_map(Importer::direct).map(|(_, direct)| direct.version.as_str());
     let peers = versions.flat_map(|version| version.split('(').skip(1));
     peers.filter_map(|peer| peer.get(1..)?.find('@').map(|at| peer[..=at].to_owned())).collect()
 }

@@ -16,10 +16,10 @@ pub fn found(layout: &Layout, lockfile: &Lockfile) -> Option<Shared> {
     let mut entries: BTreeMap<DepPath, Entry> = BTreeMap::new();
     let mut pending: Vec<(PathBuf, DepPath)> = Vec::new();
     for (id, importer) in &lockfile.importers {
-        let kinds = [&importer.dependencies, &importer.dev_dependencies, &importer.optional_dependencies];
-        let direct = kinds.into_iter().flatten();
         let modules_dir = layout.importer_modules_dir(id);
-        pending.extend(direct.map(|(name, direct)| (modules_dir.join(name), dep_path_of(name, &direct.version))));
+        pending.extend(
+            importer.direct().map(|(name, direct)| (modules_dir.join(name), dep_path_of(name, &direct.version))),
+        );
     }
     let mut links_dir = None;
     while let Some((link, dep_path)) = pending.pop() {
