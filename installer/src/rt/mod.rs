@@ -9,6 +9,8 @@
 mod event;
 mod hyper;
 mod net;
+#[cfg(any(madsim, not(target_os = "linux")))]
+mod no_owner;
 mod point;
 mod process;
 #[cfg(not(madsim))]
@@ -21,6 +23,8 @@ mod whole;
 pub use self::event::Event;
 pub use self::hyper::{Executor, Timer};
 pub use self::net::{Addresses, Stream, connect, lookup};
+#[cfg(any(madsim, not(target_os = "linux")))]
+pub use self::no_owner::{Acting, Owner};
 pub use self::point::Point;
 pub use self::process::{Process, ProcessEnded};
 #[cfg(not(madsim))]

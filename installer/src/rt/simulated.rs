@@ -308,26 +308,6 @@ pub fn has_locks(_path: &std::path::Path) -> bool {
     true
 }
 
-/// For whom files are made: on a simulated disk they are nobody's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner;
-
-impl Owner {
-    /// Whoever runs this.
-    pub fn of(_dir: &std::path::Path) -> Self {
-        Owner
-    }
-
-    /// Nothing: there is no other owner.
-    pub fn act(self) -> Acting {
-        Acting
-    }
-}
-
-/// While it lives, its thread makes files as an [`Owner`].
-#[derive(Debug)]
-pub struct Acting;
-
 /// The disk as the installer sees it; each method as in [`fs`].
 #[expect(missing_docs, reason = "each method is documented at the function of the same name in rt/real/fs.rs")]
 pub trait Disk {

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 pub mod fs;
 mod lock;
+#[cfg(target_os = "linux")]
 mod owner;
 mod process;
 
 pub use self::lock::{DirLock, LockFile, has_locks, try_lock_dir};
+#[cfg(target_os = "linux")]
 pub use self::owner::{Acting, Owner};
 pub use self::process::run as run_process;
 

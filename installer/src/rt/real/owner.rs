@@ -1,11 +1,13 @@
 //! Whose the files are that root makes in somebody else's directory: that user's, who could not go on with them otherwise.
 
+use nix::unistd::{Gid, Uid, geteuid, setfsgid, setfsuid};
 use std::marker::PhantomData;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// For whom files are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owner(#[cfg_attr(not(target_os = "linux"), expect(dead_code))] Option<User>);
+pub struct Owner(Option<User>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct User {
@@ -15,10 +17,8 @@ struct User {
 
 impl Owner {
     /// Whoever runs this; or, should that be root, to whom `dir` belongs, or the directory in which it would be made.
-    #[cfg(target_os = "linux")]
     pub fn of(dir: &Path) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        if !nix::unistd::geteuid().is_root() {
+        if !geteuid().is_root() {
             return Owner(None);
         }
         let there = dir.ancestors().find_map(|dir| std::fs::metadata(dir).ok());
@@ -26,24 +26,11 @@ impl Owner {
         Owner(user.filter(|user| user.uid != 0))
     }
 
-    /// Whoever runs this.
-    #[cfg(not(target_os = "linux"))]
-    pub fn of(_dir: &Path) -> Self {
-        Owner(None)
-    }
-
     /// Lets this thread make files, and be allowed what it is allowed, as the owner.
     ///
     /// Not by giving files away afterwards: what is found under a name then may be another file already.
-    #[cfg(target_os = "linux")]
     pub fn act(self) -> Acting {
         Acting { before: self.0.map(become_), stays: PhantomData }
-    }
-
-    /// Nothing: there is no other owner.
-    #[cfg(not(target_os = "linux"))]
-    pub fn act(self) -> Acting {
-        Acting { before: self.0, stays: PhantomData }
     }
 }
 
@@ -51,12 +38,10 @@ impl Owner {
 #[derive(Debug)]
 pub struct Acting {
     /// Whom the thread goes on as.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     before: Option<User>,
     stays: PhantomData<*const ()>,
 }
 
-#[cfg(target_os = "linux")]
 impl Drop for Acting {
     fn drop(&mut self) {
         self.before.map(become_);
@@ -64,9 +49,7 @@ impl Drop for Acting {
 }
 
 /// Of this thread alone, setfsuid(2); gives who it was. Root's right to change the group goes and comes with the user.
-#[cfg(target_os = "linux")]
 fn become_(user: User) -> User {
-    use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
     let (user_id, group_id) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     let (uid, gid) = if user.uid == 0 {
         let uid = setfsuid(user_id);
