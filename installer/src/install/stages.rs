@@ -18,8 +18,8 @@ use crate::virtual_store::bins::{Bin, LinkedManifests};
 use crate::virtual_store::link::{Direct, Hoisting, Link, LinkPlan, LinkRequest};
 use crate::virtual_store::prune::PrunePlan;
 use crate::virtual_store::{
-    CreateVirtualStore, Imported, InstalledPackages, Layout, Places, SnapshotToInstall, bins, boot_note, direct,
-    has_files, link, modules_yaml, prune,
+    CreateVirtualStore, Imported, InstalledPackages, Places, SnapshotToInstall, bins, boot_note, direct, has_files,
+    link, modules_yaml, prune,
 };
 use crate::workspace::{ImporterId, ROOT};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +108,7 @@ pub(super) async fn places<C: Coordinator>(
     snapshots: &BTreeSet<DepPath>,
 ) -> Result<Arc<Places>, InstallError> {
     Ok(Arc::new(match project.workspace.settings.node_linker {
-        NodeLinker::Isolated => Places::VirtualStore(Layout::clone(&project.layout)),
+        NodeLinker::Isolated => Places::VirtualStore(project.layout.clone()),
         NodeLinker::Hoisted => {
             Places::Hoisted(hoisted::places(project, session, lockfile, importers, snapshots).await?)
         }
@@ -355,12 +355,16 @@ async fn record<C: Coordinator>(
     builds: &Builds,
 ) -> Result<(), InstallError> {
     let include = session.options.include;
-    let mut current = lockfile.clone();
-    if matches!(tree, LinkedTree::Hoisted { .. }) {
-        // Whose directories are there must be known to the next install: it keeps them.
-        current.importers.retain(|id, _| filled.importers.contains(id));
-    }
-    let (current, installed, layout) = (current.including(include), filled.installed.clone(), project.layout.clone());
+    let current = match tree {
+        LinkedTree::Isolated { .. } => lockfile.including(include),
+        LinkedTree::Hoisted { .. } => {
+            // Whose directories are there must be known to the next install: it keeps them.
+            let mut selected = lockfile.clone();
+            selected.importers.retain(|id, _| filled.importers.contains(id));
+            selected.including(include)
+        }
+    };
+    let (installed, layout) = (filled.installed.clone(), project.layout.clone());
     let pnpm_store_dir = session.options.settings.pnpm_store_dir.clone();
     let (ignored_builds, pending_builds) = (builds.ignored.clone(), builds.pending.clone());
     let policy = session.options.settings.builds.clone();

@@ -8,12 +8,13 @@ use crate::lockfile::DepPath;
 use crate::rt::{self, TEMPORARY_PREFIX};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where the files of each snapshot go.
 #[derive(Debug)]
 pub enum Places {
     /// `nodeLinker: isolated`: one directory in node_modules/.pnpm.
-    VirtualStore(Layout),
+    VirtualStore(Arc<Layout>),
     /// `nodeLinker: hoisted`: any number of directories in the projects' node_modules.
     Hoisted(HoistedPlaces),
 }
@@ -56,7 +57,7 @@ impl Places {
     /// The layout, of a snapshot whose directory all projects share.
     pub fn shared(&self, dep_path: &str) -> Option<&Layout> {
         match self {
-            Places::VirtualStore(layout) => layout.entry(dep_path).map(|_| layout),
+            Places::VirtualStore(layout) => layout.entry(dep_path).map(|_| &**layout),
             Places::Hoisted(_) => None,
         }
     }
