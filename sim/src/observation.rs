@@ -10,7 +10,7 @@ use crate::trace::{TraceEntry, What};
 use installer::install::Residue;
 use installer::reporter::ProgressEvent;
 use installer::rt::Event;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A run, seen from the registry's side, the disk's side, the user's side and the scheduler's side.
@@ -115,13 +115,18 @@ impl Observation {
         })
     }
 
-    /// Every time that a task of this install sets out to download a package's tarball: its place in the trace, its entry.
-    pub fn leads_of(&self, package: &str) -> impl Iterator<Item = (usize, &TraceEntry)> {
-        let leads = move |entry: &TraceEntry| {
-            matches!(&entry.what, What::Told(Event::Lead { key })
-                if install_of(&entry.task) == 0 && self.is_of(key, package))
-        };
-        self.trace.iter().enumerate().filter(move |(_, entry)| leads(entry))
+    /// Every time that a task of this install sets out to download a tarball that was requested, by package: its place in the
+    /// trace, its entry.
+    pub fn leads(&self) -> BTreeMap<&VersionedName, Vec<(usize, &TraceEntry)>> {
+        let mut leads: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (at, entry, event) in self.told() {
+            if let Event::Lead { key } = event {
+                for package in self.packages_of(key).collect::<BTreeSet<_>>() {
+                    leads.entry(package).or_default().push((at, entry));
+                }
+            }
+        }
+        leads
     }
 
     /// When the packages were last parted into warm and cold ones, in microseconds of virtual time.

@@ -169,7 +169,7 @@ impl Inodes {
     /// The inode at `path`; `follow` says whether a link at its very end is followed too.
     fn walk(&self, path: &Path, follow: bool) -> io::Result<Ino> {
         let mut links_left = LINKS_MAX;
-        let way = self.walk_from(vec![ROOT], &text(path), follow, &mut links_left)?;
+        let way = self.walk_from(from_the_root(), &text(path), follow, &mut links_left)?;
         Ok(*way.last().expect("the root stays"))
     }
 
@@ -205,7 +205,7 @@ impl Inodes {
         if matches!(name, "" | "." | "..") {
             return Err(ErrorKind::InvalidInput.into());
         }
-        let way = self.walk_from(vec![ROOT], parent, true, &mut { LINKS_MAX })?;
+        let way = self.walk_from(from_the_root(), parent, true, &mut { LINKS_MAX })?;
         Ok((*way.last().expect("the root stays"), name.to_owned()))
     }
 
@@ -215,6 +215,13 @@ impl Inodes {
             Inode::File { .. } | Inode::Symlink(_) => Err(ErrorKind::NotADirectory.into()),
         }
     }
+}
+
+/// A way that has not gone anywhere yet. Most ways stay that short.
+fn from_the_root() -> Vec<Ino> {
+    let mut way = Vec::with_capacity(12);
+    way.push(ROOT);
+    way
 }
 
 /// A path as text.

@@ -22,10 +22,11 @@ impl Oracle for RetryBudget {
         let scenario = &run.scenario;
         let prefetches = scenario.prefetch && scenario.install == Install::Fresh;
         let attempts_max = scenario.fetch_retries as usize + 1;
+        let leads = run.leads();
         for (package, gets) in run.tarball_gets() {
             let more = scenario.leaders.get(package).map_or(0, LeaderFault::leaders_more);
             let ladders = 1 + usize::from(prefetches) + more;
-            let leaders = run.leads_of(&package.to_string()).count();
+            let leaders = leads.get(package).map_or(0, Vec::len);
             // A crashed run has the leaders of two lives.
             if run.crash.is_none() && leaders > ladders {
                 let sentence = format!("{leaders} tasks set out to download {package}; {ladders} is the most");

@@ -63,8 +63,9 @@ fn nobody_starves(run: &Observation, in_flight: &[(u64, isize)]) -> Result<(), V
         return Ok(());
     }
     let limit = run.scenario.network_concurrency;
+    let leads = run.leads();
     for (package, gets) in run.tarball_gets() {
-        let Some((_, led)) = run.leads_of(&package.to_string()).next() else { continue };
+        let Some((_, led)) = leads.get(package).and_then(|leads| leads.first()) else { continue };
         let (led_us, first_us) = (led.at_us, gets[0].started_us);
         let idle_ms = idle_us(in_flight, limit, led_us, first_us) / 1000;
         if idle_ms > SLACK_US / 1000 {

@@ -48,7 +48,9 @@ fn as_expected(run: &Observation, outcome: &Outcome) -> Result<(), Violation> {
 /// An install does not fail with what only a prefetch has tried, unless trying again cannot help.
 fn tried_itself(run: &Observation) -> Result<(), Violation> {
     let Outcome::Failed(error) = &run.outcome else { return Ok(()) };
+    let leads = run.leads();
     for (package, gets) in run.tarball_gets() {
+        let of_package: &[_] = leads.get(package).map_or(&[], Vec::as_slice);
         let package = package.to_string();
         // A registry in trouble may recover. A full disk does not, nor a package that is not there.
         let may_pass = gets.last().is_some_and(|get| get.status >= 500);
@@ -60,13 +62,10 @@ fn tried_itself(run: &Observation) -> Result<(), Violation> {
             let begins = |entry: &TraceEntry| entry.task.starts_with(&name) && entry.what == What::Spawned;
             run.trace.iter().position(begins)
         };
-        let mut leads = run.leads_of(&package).map(|(at, _)| at);
-        let (first, second) = (leads.next(), leads.next());
-        let (Some(prefetch), Some(cold), Some(first), None) = (begins("prefetch"), begins("cold"), first, second)
-        else {
+        let (Some(prefetch), Some(cold), [(first, _)]) = (begins("prefetch"), begins("cold"), of_package) else {
             continue;
         };
-        if prefetch < first && first < cold {
+        if (prefetch..cold).contains(first) {
             let sentence = format!("the install failed for want of {package}, which only a prefetch had tried to get");
             return Err(Violation::of(&package, sentence));
         }
