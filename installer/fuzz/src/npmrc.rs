@@ -60,7 +60,8 @@ fn keeps_its_secrets(data: &[u8], npmrc: &Npmrc, show: Show) {
     if text.contains(SECRET) || text.contains(SECRET_DECODED) {
         return;
     }
-    let mut holding = npmrc.iter().filter(|(key, value)| key.contains(SECRET) || value.contains(SECRET)).peekable();
+    let settings = npmrc.iter().flat_map(|(key, _)| npmrc.all(key).iter().map(move |value| (key, value.as_str())));
+    let mut holding = settings.filter(|(key, value)| key.contains(SECRET) || value.contains(SECRET)).peekable();
     if holding.peek().is_none() || !holding.all(|(key, value)| is_for_secrets(key, value)) {
         return;
     }
