@@ -109,6 +109,7 @@ fn what_a_killed_install_was_downloading_is_downloaded_by_the_next() {
     registry.answer(STALLED, 200, leaf("p07").tarball());
     killed.kill().unwrap();
     killed.wait().unwrap();
+    wait_until("the end of an install that waits for nobody", || waiting.try_wait().unwrap().is_some());
     succeeded(&waiting.wait_with_output().unwrap());
     assert_eq!(registry.tarball_requests()[STALLED], 2);
 }

@@ -91,7 +91,8 @@ impl Machine {
 
 /// A package whose build leaves a mark, and fails where a file says so.
 fn native() -> Package {
-    let script = "echo built >> built; echo native >> \"$INIT_CWD/../log\"; [ ! -e \"$INIT_CWD/fail\" ]";
+    // Slow enough for installs that begin together to meet.
+    let script = "sleep 0.2; echo built >> built; echo native >> \"$INIT_CWD/../log\"; [ ! -e \"$INIT_CWD/fail\" ]";
     Package::new("native", "1.0.0").with("scripts", json!({ "postinstall": script })).file("index.js", "native")
 }
 

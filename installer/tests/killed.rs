@@ -80,26 +80,27 @@ fn killed_at_any_moment_and_none_the_worse() {
         while disturbed < KILLS_PER_VERSION {
             // From nothing, from a part of a tree or from all of one; with a lockfile or without.
             let modules = dir.path().join("node_modules");
-            let _ = match random.random_bool(0.15) {
+            let _ = match random.random_bool(0.05) {
                 true => std::fs::remove_dir_all(&modules),
                 false => std::fs::remove_file(modules.join(".lockstep-state.json")),
             };
             if random.random_bool(0.3) {
                 let _ = std::fs::remove_file(dir.path().join("pnpm-lock.yaml"));
             }
+            let virtual_store = modules.join(".pnpm");
+            let names = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+            let is_staging = |path: &Path| path.to_string_lossy().contains(".lockstep-tmp-");
+            let is_new = |path: &Path| path.to_string_lossy().ends_with(version);
+            let placed = || names(&virtual_store).filter(|path| is_new(path)).count();
+            let staged = || names(&virtual_store).filter(|path| is_staging(path)).flat_map(|path| names(&path)).count();
+            let before = placed() + staged();
             let mut child = start(&registry, dir.path(), &[]);
             // At any moment, or while packages are put in place.
-            if random.random_bool(0.5) {
+            if before >= PACKAGES || random.random_bool(0.5) {
                 std::thread::sleep(usual.mul_f64(random.random_range(0.0..0.8)));
             } else {
-                let (wanted, virtual_store) = (random.random_range(1..=PACKAGES), modules.join(".pnpm"));
-                let names =
-                    |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-                let is_staging = |path: &Path| path.to_string_lossy().contains(".lockstep-tmp-");
-                let staged =
-                    || names(&virtual_store).filter(|path| is_staging(path)).flat_map(|path| names(&path)).count();
-                let there = || names(&virtual_store).count() + staged();
-                while there() < wanted && child.try_wait().unwrap().is_none() {}
+                let wanted = random.random_range(before + 1..=PACKAGES);
+                while placed() + staged() < wanted && child.try_wait().unwrap().is_none() {}
                 std::thread::sleep(Duration::from_micros(random.random_range(0..1_000)));
             }
             disturbed += u32::from(child.try_wait().unwrap().is_none());

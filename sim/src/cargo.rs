@@ -26,10 +26,16 @@ pub fn workspace() -> &'static Path {
 
 /// Cargo with the simulation's flag added to the user's, in a target directory of its own.
 pub fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).arg("--target-dir").arg(workspace().join(TARGET_DIR));
-    command.current_dir(workspace());
+    let mut command = plain(arguments);
+    command.arg("--target-dir").arg(workspace().join(TARGET_DIR));
     command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags());
+    command
+}
+
+/// Cargo as the user would call it.
+pub fn plain(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(workspace());
     // What the cargo around us says of this crate: build scripts that watch these variables would run again.
     let of_this_crate = |name: &str| OF_ONE_CRATE.iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_this_crate)) {

@@ -9,7 +9,9 @@
 //! | `scheduler`, `strategy`, `schedule` | who runs next; how that is chosen; the choices as data |
 //! | `run`, `life`, `observation`, `committed`, `trace` | one run, and what it came to |
 //! | `oracles` | what must hold of every run |
+//! | `planted` | changes of a copy of the sources, as files |
 //! | `bugs` | planted bugs that the oracles must find |
+//! | `promises` | broken promises that the installer's tests must find |
 //! | `explore`, `coverage`, `report` | many runs, on all cores; what they have seen; what it comes to |
 //! | `shard` | what several machines explored, joined |
 //! | `exhaust` | every schedule of a small world |
@@ -60,7 +62,11 @@ pub mod oracles;
 #[cfg(madsim)]
 pub mod perfetto;
 #[cfg(madsim)]
+pub mod planted;
+#[cfg(madsim)]
 pub mod prepare;
+#[cfg(madsim)]
+pub mod promises;
 #[cfg(madsim)]
 pub mod registry;
 #[cfg(madsim)]

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use sim::bugs::planted::Bug;
 use sim::cargo::workspace;
 use sim::oracles;
+use sim::planted::check;
+use sim::promises::Violation;
 use sim::scenario::Scenario;
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -34,6 +36,12 @@ fn the_history_is_current() {
     }
     let rows = page.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, Bug::all().unwrap().len(), "a row of docs/history.md is about no planted bug");
+}
+
+#[test]
+fn what_is_planted_fits_the_sources() {
+    check(&Bug::all().unwrap().iter().map(|bug| &bug.planted).collect::<Vec<_>>()).unwrap();
+    check(&Violation::all().unwrap().iter().map(|violation| &violation.planted).collect::<Vec<_>>()).unwrap();
 }
 
 /// Each `cargo sim …` line of the README, run: it ends as the comment behind it says.

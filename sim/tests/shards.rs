@@ -101,6 +101,6 @@ fn what_other_machines_run_exists() {
             commands += 1;
         }
     }
-    assert_eq!(commands, 6);
+    assert_eq!(commands, 7);
     sim::cli::accepts(&["gate", "--shard", "0/8"]).unwrap_err();
 }

@@ -54,7 +54,7 @@ pub fn measure(bug: &Bug, prepared: &Arc<Prepared>, strategies: &[StrategyKind],
         seeds: 0..bug.budget,
         jobs,
     };
-    let mut row = Row { name: bug.name.clone(), ..Row::default() };
+    let mut row = Row { name: bug.planted.name.clone(), ..Row::default() };
     // Each start has seeds of its own.
     let failing_seeds = |plan: &Plan| {
         threads::map(jobs, 0..starts, |start| {
@@ -187,7 +187,7 @@ impl Score {
     /// The same as Markdown, with the real bug that each stands for, in the order of their scenarios. The bugs are those of the rows.
     pub fn markdown(&self, bugs: &[Bug]) -> String {
         let mut rows: Vec<_> = bugs.iter().zip(&self.rows).collect();
-        rows.sort_by(|(a, _), (b, _)| (&a.scenario, &a.name).cmp(&(&b.scenario, &b.name)));
+        rows.sort_by(|(a, _), (b, _)| (&a.scenario, &a.planted.name).cmp(&(&b.scenario, &b.planted.name)));
         let mut text = "| scenario | planted bug | stands for | found by | with seed | the installer |\n".to_owned();
         text.push_str("|---|---|---|---|---|---|\n");
         for (bug, row) in rows {

@@ -44,6 +44,8 @@ pub enum Command {
     Exhaust(ExhaustArgs),
     /// Show that planted bugs are found: in a copy of the sources, one after the other
     Bugs(BugsArgs),
+    /// Show that the installer's tests notice a promise that is broken: in a copy of the sources, one after the other
+    Promises(PromisesArgs),
     /// Compare what other people's coordinators guarantee: every schedule, each fault
     Coordinators(CoordinatorsArgs),
     /// Count the instructions of a few installs, and compare them with what was recorded
@@ -163,6 +165,16 @@ pub struct BugsArgs {
     /// Measure the bug of this process
     #[arg(long, hide = true, requires = "names")]
     pub here: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PromisesArgs {
+    /// Some of them, by name or by how a test begins, such as faults:: [default: all]
+    #[arg(value_name = "PROMISE")]
+    pub names: Vec<String>,
+    /// List them, with what is broken
+    #[arg(long)]
+    pub list: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,8 +4,9 @@ use super::args::{BugsArgs, Cli};
 use super::explore::progress_bar;
 use super::scenario_files::find_scenario;
 use super::{EXIT_FAILED, InputError};
-use crate::bugs::planted::{self, Bug, VARIABLE};
+use crate::bugs::planted::{self, Bug};
 use crate::bugs::scoreboard::{Row, Score, measure, table};
+use crate::planted::VARIABLE;
 use crate::prepare::prepare;
 use crate::strategy::StrategyKind;
 use std::collections::BTreeSet;
@@ -25,7 +26,12 @@ pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
     let wanted: Vec<_> = all.iter().filter(is_wanted).cloned().collect();
     if args.list {
         for bug in &wanted {
-            println!("{} (scenario {})\n    {}\n", bug.name, bug.scenario, bug.story.replace('\n', "\n    "));
+            println!(
+                "{} (scenario {})\n    {}\n",
+                bug.planted.name,
+                bug.scenario,
+                bug.planted.story.replace('\n', "\n    ")
+            );
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -36,7 +42,7 @@ pub(super) fn bugs(cli: &Cli, args: &BugsArgs) -> Result<ExitCode, InputError> {
     let bar = progress_bar(wanted.len() as u64, "bugs");
     let mut rows = Vec::new();
     for bug in &wanted {
-        bar.set_message(bug.name.clone());
+        bar.set_message(bug.planted.name.clone());
         rows.push(measured(&program, cli, args, bug)?);
         bar.inc(1);
     }
@@ -64,13 +70,13 @@ fn here(cli: &Cli, args: &BugsArgs, bugs: &[Bug]) -> Result<ExitCode, InputError
 
 /// Measures in a process of its own, which has the bug.
 fn measured(program: &Path, cli: &Cli, args: &BugsArgs, bug: &Bug) -> Result<Row, InputError> {
-    let mut arguments = vec!["bugs".to_owned(), "--here".to_owned(), bug.name.clone()];
+    let mut arguments = vec!["bugs".to_owned(), "--here".to_owned(), bug.planted.name.clone()];
     arguments.extend(["--starts".to_owned(), args.starts.to_string()]);
     arguments.extend(args.quick.then(|| "--quick".to_owned()));
-    let output = output(program, cli, bug, &bug.name, &arguments)?;
+    let output = output(program, cli, bug, &bug.planted.name, &arguments)?;
     serde_json::from_slice(&output.stdout).map_err(|_| {
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        InputError::BugFailed { name: bug.name.clone(), message }
+        InputError::BugFailed { name: bug.planted.name.clone(), message }
     })
 }
 
@@ -92,5 +98,5 @@ fn leaks(program: &Path, cli: &Cli, bugs: &[Bug]) -> Result<BTreeSet<String>, In
 fn output(program: &Path, cli: &Cli, bug: &Bug, wanted: &str, arguments: &[String]) -> Result<Output, InputError> {
     let jobs = cli.jobs().to_string();
     let output = Command::new(program).args(arguments).args(["--jobs", &jobs]).env(VARIABLE, wanted).output();
-    output.map_err(|error| InputError::BugFailed { name: bug.name.clone(), message: error.to_string() })
+    output.map_err(|error| InputError::BugFailed { name: bug.planted.name.clone(), message: error.to_string() })
 }

@@ -9,11 +9,12 @@ mod exhaust;
 mod explore;
 mod gate;
 mod list;
+mod promises;
 mod replay;
 mod scenario_files;
 
-use crate::bugs::planted::BugError;
 use crate::cost::CostError;
+use crate::planted::PlantError;
 use crate::replay_file::ReplayFileError;
 use crate::report::Verdict;
 use crate::scenario::ScenarioError;
@@ -41,11 +42,13 @@ enum InputError {
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]
-    Bug(#[from] BugError),
+    Plant(#[from] PlantError),
     #[error(transparent)]
     Cost(#[from] CostError),
     #[error("there is no planted bug {name}; `cargo sim bugs --list` shows those there are")]
     NoSuchBug { name: String },
+    #[error("there is no planted violation {name}; `cargo sim promises --list` shows those there are")]
+    NoSuchPromise { name: String },
     #[error("{name} cannot be measured: {message}")]
     BugFailed { name: String, message: String },
     #[cfg(feature = "coordinators")]
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Some(Command::Replay { file, pictures }) => replay::one(file, pictures),
         Some(Command::Exhaust(args)) => exhaust::all(&cli, args),
         Some(Command::Bugs(args)) => bugs::bugs(&cli, args),
+        Some(Command::Promises(args)) => promises::promises(&cli, args),
         #[cfg(feature = "coordinators")]
         Some(Command::Coordinators(args)) => coordinators::coordinators(&cli, args),
         #[cfg(not(feature = "coordinators"))]
