@@ -174,6 +174,12 @@ fn a_small_tarball_that_unpacks_to_more_than_it_may() {
     cage.refuses(&[], &["a@1.0.0", "2 files"]);
     cage.write(".npmrc", "tarball-files-max=3\n");
     cage.takes();
+    let cage = Cage::for_a();
+    publish_bytes(&cage.registry, &tarball([("1/2/3", b"".to_vec())]));
+    cage.write(".npmrc", "tarball-depth-max=1\n");
+    cage.refuses(&[], &["a@1.0.0", "1/2/3", "more than 1 directories", "tarball-depth-max"]);
+    cage.write(".npmrc", "tarball-depth-max=2\n");
+    cage.takes();
 }
 
 /// Names that lead out of node_modules, or into what is the installer's own.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 /// So little that an input of a few bytes can be too much.
-const LIMITS: TarballLimits = TarballLimits { unpacked_bytes_max: 16 << 10, files_max: 12 };
+const LIMITS: TarballLimits = TarballLimits { unpacked_bytes_max: 16 << 10, files_max: 12, depth_max: 4 };
 
 /// What a block of a tar archive has, in bytes.
 const BLOCK_BYTES: usize = 512;
@@ -67,6 +67,7 @@ fn row_holds(row: &PackageRow, store: &StoreDir) {
     let unpacked: u64 = row.files.values().map(|file| file.size).sum();
     assert!(unpacked <= LIMITS.unpacked_bytes_max, "{unpacked} bytes are too many");
     for (path, file) in &row.files {
+        assert!(path.matches('/').count() <= LIMITS.depth_max, "{path:?} is too deep");
         assert!(stays_inside(path), "{path:?} leads out of its package");
         let bytes = std::fs::read(store.file_path(file)).expect("what a row names is in the store");
         assert_eq!(digest(&bytes), file.digest, "{path:?} has other bytes than its name says");

@@ -78,6 +78,18 @@ pub enum ExtractError {
         help("if this package is to be trusted, raise `tarball-unpacked-bytes-max` or `tarball-files-max` in .npmrc")
     )]
     TooLarge(TarballLimits),
+    /// Deeper than any package needs.
+    #[error("the tarball holds an entry that lies in more than {depth_max} directories: {path:?}")]
+    #[diagnostic(
+        code(lockstep::tarball::too_deep),
+        help("if this package is to be trusted, raise `tarball-depth-max` in .npmrc")
+    )]
+    TooDeep {
+        /// The beginning of its path.
+        path: String,
+        /// The limit.
+        depth_max: usize,
+    },
     /// The store's disk refuses.
     #[error("cannot write to the store at {}", path.display())]
     #[diagnostic(
@@ -171,6 +183,9 @@ fn unpack_entries<R: Read>(
             _ => return Err(ExtractError::NotAFile { path: raw_path }),
         }
         let Some(path) = path_in_package(&raw_path)? else { continue };
+        if path.matches('/').count() > limits.depth_max {
+            return Err(ExtractError::TooDeep { path: beginning(&path), depth_max: limits.depth_max });
+        }
         // Before it is read: what it says is what is read of it, at most.
         unpacked = unpacked.saturating_add(entry.size());
         if number >= limits.files_max || unpacked > limits.unpacked_bytes_max {
@@ -234,9 +249,14 @@ fn path_in_package(raw: &str) -> Result<Option<String>, ExtractError> {
         }
     }
     if raw.len() > PATH_BYTES_MAX || components.iter().any(|component| component.len() > NAME_BYTES_MAX) {
-        return Err(ExtractError::LongPath { path: raw.chars().take(60).collect() });
+        return Err(ExtractError::LongPath { path: beginning(raw) });
     }
     Ok((components.len() > 1).then(|| components[1..].join("/")))
+}
+
+/// As much of a long path as people read.
+fn beginning(path: &str) -> String {
+    path.chars().take(60).collect()
 }
 
 #[cfg(test)]
@@ -310,7 +330,8 @@ mod tests {
         let (_dir, store) = store();
         let two = archive(&[("package/x", FILE, 0o644, &[0; 600]), ("package/y", FILE, 0o644, &[0; 600])]);
         let limited = |unpacked_bytes_max, files_max| {
-            extract(&two, &store, TarballLimits { unpacked_bytes_max, files_max }).map(|row| row.files.len())
+            extract(&two, &store, TarballLimits { unpacked_bytes_max, files_max, ..TarballLimits::default() })
+                .map(|row| row.files.len())
         };
         assert_eq!(limited(1_200, 2).unwrap(), 2);
         assert!(matches!(limited(1_199, 2), Err(ExtractError::TooLarge(_))));
