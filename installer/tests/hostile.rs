@@ -329,6 +329,8 @@ fn lockfiles_that_are_none() {
                      a@1.0.0:\n    resolution: {integrity: sha512-none of this}\n\nsnapshots:\n\n  a@1.0.0: {}\n";
     for text in [&bomb, &deep, integrity, "importers: 7\n", "\u{0}\u{1}", "packages:\n  a@1.0.0: 7\n"] {
         let cage = Cage::for_a();
+        // It is there to be had.
+        cage.registry.publish(&[Package::new("a", "1.0.0")]);
         cage.write("pnpm-lock.yaml", format!("lockfileVersion: '9.0'\n{text}"));
         cage.refuses(&["--frozen-lockfile"], &[]);
     }

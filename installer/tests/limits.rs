@@ -237,7 +237,7 @@ fn two_thousand_packages_install_with_256_open_files() {
     project(dir.path(), &json!({ "dependencies": all }));
     let few_files = "ulimit -n 256";
     for arguments in
-        [["--network-concurrency", "64"].as_slice(), &["--frozen-lockfile", "--network-concurrency", "200"]]
+        [["--network-concurrency", "64"].as_slice(), &["--frozen-lockfile", "--network-concurrency", "1000"]]
     {
         let started = Instant::now();
         let text = succeeded(&in_shell(&command(&registry, dir.path(), arguments), few_files).output().unwrap());

@@ -7,7 +7,7 @@ use sim::bugs::planted::Bug;
 use sim::cargo::workspace;
 use sim::oracles;
 use sim::planted::check;
-use sim::promises::Violation;
+use sim::promises::{Violation, unbroken};
 use sim::scenario::Scenario;
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -42,6 +42,27 @@ fn the_history_is_current() {
 fn what_is_planted_fits_the_sources() {
     check(&Bug::all().unwrap().iter().map(|bug| &bug.planted).collect::<Vec<_>>()).unwrap();
     check(&Violation::all().unwrap().iter().map(|violation| &violation.planted).collect::<Vec<_>>()).unwrap();
+}
+
+/// Each promise is broken by something: a violation of one of its tests (`cargo sim promises`), a bug in one of its scenarios
+/// (`cargo sim bugs`), or by its tests themselves, which say so in their names. What fuzz targets assert is broken beside them.
+#[test]
+fn every_promise_is_broken_somewhere() {
+    let violations = Violation::all().unwrap();
+    let tests: BTreeSet<_> =
+        violations.iter().flat_map(|violation| violation.tests.iter().map(String::as_str)).collect();
+    let bugs = Bug::all().unwrap();
+    let scenarios: BTreeSet<_> = bugs.iter().map(|bug| bug.scenario.as_str()).collect();
+    let is_planted = |held_by: &str| {
+        let by_itself = held_by.ends_with("_is_noticed") || held_by.starts_with("fuzz_corpus::");
+        by_itself || tests.contains(held_by) || scenarios.contains(held_by)
+    };
+    let page = document("docs/reliability.md");
+    let unbroken = unbroken(&page, is_planted);
+    assert!(unbroken.is_empty(), "plant a violation of each in installer/tests/planted:\n{}", unbroken.join("\n"));
+    for test in tests {
+        assert!(page.contains(&format!("`{test}`")), "{test} holds no promise of docs/reliability.md");
+    }
 }
 
 /// Each `cargo sim …` line of the README, run: it ends as the comment behind it says.
