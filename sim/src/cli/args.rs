@@ -23,6 +23,7 @@ Examples:
   cargo sim run prefetch-cold-race --coordination none        see the race of pnpm#12241
   cargo sim replay target/sim-failures/…json                  do a failure again, exactly
   cargo sim bugs                                              the scoreboard of planted bugs
+  cargo sim promises limits:: faults::                        break promises, see their tests fail
   cargo sim gate --budget 120                                 all that CI asks for; out of time is a failure
   cargo sim gate --times 20 --shard 3/8 --result 3.json       a part of a longer one, on one of eight machines
   cargo sim merge *.json                                      all parts of it
