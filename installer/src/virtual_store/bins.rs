@@ -16,6 +16,7 @@ use crate::package::BundledManifest;
 use crate::rt::{self, FileKind, TEMPORARY_PREFIX};
 use crate::workspace::ROOT;
 use deno_semver::Version;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,12 +75,12 @@ pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedMani
         let public = links.public.iter().filter(|_| importer == ROOT);
         let public = public.filter_map(|(name, dep_path)| of_snapshot(dep_path, modules_dir.join(name)));
         let others = public.chain(peers).map(|provider| Provider { is_own: false, ..provider });
-        bins.extend(commands(&modules_dir, own.chain(others), Between::TheLast));
+        bins.extend(commands(&modules_dir, own.chain(others)));
     }
     let hoisted_modules_dir = layout.hoisted_modules_dir();
     let hoisted =
         links.hoisted.iter().filter_map(|(name, dep_path)| of_snapshot(dep_path, hoisted_modules_dir.join(name)));
-    bins.extend(commands(&hoisted_modules_dir, hoisted, Between::TheLast));
+    bins.extend(commands(&hoisted_modules_dir, hoisted));
     for (dep_path, dependencies) in &links.snapshots {
         let entry = layout.entry(dep_path);
         if entry.is_some_and(|entry| entry.complete.is_some()) {
@@ -94,7 +95,7 @@ pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedMani
             }
             provider
         });
-        bins.extend(commands(&layout.own_modules_dir(dep_path), providers, Between::TheLast));
+        bins.extend(commands(&layout.own_modules_dir(dep_path), providers));
     }
     bins
 }
@@ -137,17 +138,9 @@ pub fn plan_hoisted(
         let projects = links.hoisted_projects.values().filter(|_| is_root);
         let projects = projects.filter_map(|dir| of_directory(dir, false));
         let providers = packages.iter().filter_map(of_package).chain(own).chain(projects);
-        bins.extend(commands(modules_dir, providers, Between::TheFirst));
+        bins.extend(commands(modules_dir, providers));
     }
     bins
-}
-
-/// Which of two packages has a command that both are entitled to: pnpm decides it by the alphabet, in one kind of tree this
-/// way, and in the other that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Between {
-    TheFirst,
-    TheLast,
 }
 
 /// A package that may have commands.
@@ -164,12 +157,12 @@ struct Provider<'a> {
 }
 
 /// The commands in one `.bin`, of these packages.
-fn commands<'a>(modules_dir: &Path, providers: impl Iterator<Item = Provider<'a>>, between: Between) -> Vec<Bin> {
+fn commands<'a>(modules_dir: &Path, providers: impl Iterator<Item = Provider<'a>>) -> Vec<Bin> {
     let mut owners: BTreeMap<&str, (Claim, Bin)> = BTreeMap::new();
     for provider in providers {
         for (command, path) in &provider.manifest.bin {
             let claim = Claim::new(command, &provider);
-            if owners.get(command.as_str()).is_none_or(|(there, _)| there.gives_way_to(&claim, between)) {
+            if owners.get(command.as_str()).is_none_or(|(there, _)| *there < claim) {
                 let (target, node_path, form) = (provider.dir.join(path), provider.node_path.clone(), provider.form);
                 let bin = Bin { path: modules_dir.join(".bin").join(command), target, node_path, form };
                 owners.insert(command, (claim, bin));
@@ -186,8 +179,8 @@ struct Claim {
     is_own: bool,
     /// The command is called like the package.
     own_name: bool,
-    /// See [`Between`].
-    package: String,
+    /// The first by the alphabet.
+    package: Reverse<String>,
     /// Then the newest.
     version: Option<Version>,
 }
@@ -197,15 +190,8 @@ impl Claim {
         let dep_path = provider.package.as_str();
         let (package, version) = lockfile::name_and_version(dep_path).unwrap_or((dep_path, ""));
         let version = Version::parse_from_npm(version).ok();
-        Claim { is_own: provider.is_own, own_name: command == package, package: package.to_owned(), version }
-    }
-
-    fn gives_way_to(&self, other: &Claim, between: Between) -> bool {
-        let rank = |claim: &Claim| (claim.is_own, claim.own_name);
-        match between {
-            Between::TheFirst if rank(self) == rank(other) => other.package < self.package,
-            Between::TheFirst | Between::TheLast => self < other,
-        }
+        let (own_name, package) = (command == package, Reverse(package.to_owned()));
+        Claim { is_own: provider.is_own, own_name, package, version }
     }
 }
 
@@ -359,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_belongs_to_the_package_of_its_name_else_to_the_last() {
+    fn a_command_belongs_to_the_package_of_its_name_else_to_the_first() {
         let row = |commands: &[&str]| {
             let bin = commands.iter().map(|command| (command.to_string(), "cli.js".to_owned())).collect();
             Arc::new(PackageRow { manifest: BundledManifest { bin, ..Default::default() }, ..Default::default() })
@@ -374,7 +360,7 @@ mod tests {
         let installed = rows.map(|(dep_path, row)| (dep_path.to_owned(), row)).into();
         let bins = plan(&links, &installed, &[(linked_dir, own)].into(), &Layout::new(Path::new("/p")));
         let targets: Vec<_> = bins.iter().map(|bin| bin.target.to_str().unwrap()).collect();
-        assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/w/w.js", "/p/node_modules/b/cli.js"]);
+        assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/w/w.js", "/p/node_modules/a/cli.js"]);
     }
 
     #[cfg(unix)]
