@@ -19,8 +19,8 @@ const NOTES: [&str; 5] = [
 pub enum Entry {
     /// A symbolic link, and what it says.
     Link(PathBuf),
-    /// A command in a .bin directory, whatever its form.
-    Command,
+    /// A command in a .bin directory, whatever its form, and the file below the project that it starts, where that can be told.
+    Command(Option<PathBuf>),
     /// A file of a package.
     File,
 }
@@ -51,7 +51,7 @@ fn walk(dir: &Path, root: &Path, below: bool, entries: &mut BTreeMap<String, Ent
         }
         let in_bin = dir.file_name().is_some_and(|name| name == ".bin") && is_made_by_install(dir);
         let what = if in_bin {
-            Entry::Command
+            Entry::Command(started_by(&path, kind.is_symlink(), root))
         } else if kind.is_symlink() {
             Entry::Link(std::fs::read_link(&path)?)
         } else {
@@ -65,6 +65,21 @@ fn walk(dir: &Path, root: &Path, below: bool, entries: &mut BTreeMap<String, Ent
 /// Whether a .bin directory is one of the install's, and not part of a package.
 fn is_made_by_install(bin: &Path) -> bool {
     bin.parent().is_some_and(|dir| dir.ends_with("node_modules"))
+}
+
+/// What a command starts: a link says it, and so do the scripts of both programs. One may go there through a link of the
+/// project's, where the other goes straight.
+fn started_by(command: &Path, is_link: bool, root: &Path) -> Option<PathBuf> {
+    let text = if is_link { String::new() } else { std::fs::read_to_string(command).ok()? };
+    let said = |line: &str| {
+        let ours = line.split_once("exec ").and_then(|(_, rest)| rest.rsplit_once("\"$basedir/"));
+        let ours = ours.and_then(|(_, rest)| rest.rsplit_once("\" \"$@\""));
+        line.strip_prefix("# cmd-shim-target=").or(ours.map(|(target, _)| target)).map(PathBuf::from)
+    };
+    let target = if is_link { std::fs::read_link(command).ok() } else { text.lines().rev().find_map(said) };
+    let target = command.parent()?.join(target?);
+    let (whole, root) = (std::fs::canonicalize(target).ok()?, std::fs::canonicalize(root).ok()?);
+    Some(whole.strip_prefix(root).unwrap_or(&whole).to_owned())
 }
 
 /// Adds what is in one tree and not in the other, or leads elsewhere. Files are told by package.
@@ -82,7 +97,7 @@ pub fn compare(theirs: &BTreeMap<String, Entry>, ours: &BTreeMap<String, Entry>,
                 *only_theirs += usize::from(their.is_some());
                 *only_ours += usize::from(our.is_some());
             }
-            Some(Entry::Command) => found.add(Respect::Command, path, told(their, our)),
+            Some(Entry::Command(_)) => found.add(Respect::Command, path, told(their, our)),
             _ => found.add(Respect::Link, path, told(their, our)),
         }
     }
@@ -96,7 +111,8 @@ fn told(their: Option<&Entry>, our: Option<&Entry>) -> String {
     let told = |entry: Option<&Entry>| match entry {
         None => "has none".to_owned(),
         Some(Entry::Link(target)) => format!("leads to {}", target.display()),
-        Some(Entry::Command) => "has it".to_owned(),
+        Some(Entry::Command(None)) => "has it".to_owned(),
+        Some(Entry::Command(Some(target))) => format!("starts {}", target.display()),
         Some(Entry::File) => "has a file".to_owned(),
     };
     format!("pnpm {}, lockstep {}", told(their), told(our))
@@ -128,8 +144,18 @@ mod tests {
         let (theirs, ours) = (dir.path().join("theirs"), dir.path().join("ours"));
         symlink(".pnpm/a@1.0.0/node_modules/a", theirs.join("node_modules/a")).unwrap();
         symlink(".pnpm/a@2.0.0/node_modules/a", ours.join("node_modules/a")).unwrap();
-        std::fs::write(theirs.join("node_modules/.bin/a"), "#!/bin/sh").unwrap();
-        symlink("../a/index.js", ours.join("node_modules/.bin/a")).unwrap();
+        std::fs::write(theirs.join("node_modules/.pnpm/a@1.0.0/node_modules/a/other.js"), "").unwrap();
+        std::fs::write(ours.join("node_modules/.pnpm/a@1.0.0/node_modules/a/other.js"), "").unwrap();
+        let started = "../.pnpm/a@1.0.0/node_modules/a";
+        let their_script = |file: &str| {
+            format!("#!/bin/sh\n  exec node \"$basedir_abs\"/'x' \"$@\"\n# cmd-shim-target={started}/{file}\n")
+        };
+        std::fs::write(theirs.join("node_modules/.bin/a"), their_script("index.js")).unwrap();
+        std::fs::write(theirs.join("node_modules/.bin/c"), their_script("other.js")).unwrap();
+        let our_script =
+            format!("#!/bin/sh\nif x; then\n  exec \"$basedir/node\" \"$basedir/{started}/index.js\" \"$@\"\nfi\n");
+        symlink(format!("{started}/index.js"), ours.join("node_modules/.bin/a")).unwrap();
+        std::fs::write(ours.join("node_modules/.bin/c"), our_script).unwrap();
         std::fs::write(theirs.join("node_modules/.bin/b"), "").unwrap();
         std::fs::write(ours.join("node_modules/.pnpm/a@1.0.0/node_modules/a/more.js"), "").unwrap();
         std::fs::write(theirs.join("node_modules/.modules.yaml"), "").unwrap();
@@ -142,6 +168,8 @@ mod tests {
             told,
             [
                 "p: command of node_modules/.bin/b: pnpm has it, lockstep has none",
+                "p: command of node_modules/.bin/c: pnpm starts node_modules/.pnpm/a@1.0.0/node_modules/a/other.js, \
+                 lockstep starts node_modules/.pnpm/a@1.0.0/node_modules/a/index.js",
                 "p: link of node_modules/a: pnpm leads to .pnpm/a@1.0.0/node_modules/a, lockstep leads to .pnpm/a@2.0.0/node_modules/a",
                 "p: file of node_modules/.pnpm/a@1.0.0/node_modules/a: only pnpm has 0 files, only lockstep 1",
             ]
