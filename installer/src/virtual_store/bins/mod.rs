@@ -8,6 +8,9 @@
 //! script can say where hoisted packages are (`NODE_PATH`). In a tree of real directories ([`hoisted`](super::hoisted)) nothing
 //! has to be said, and pnpm makes links: there a file that is to be executable becomes the package's own.
 
+mod script;
+
+use self::script::{Program, script};
 use super::hoisted::Locations;
 use super::link::{Direct, LinkError, LinkPlan, relative_path};
 use super::{InstalledPackages, Layout};
@@ -256,93 +259,11 @@ fn link(bin: &Bin) -> io::Result<()> {
     rt::fs::rename(&temporary, &bin.path)
 }
 
-/// What runs a file: `node`, `sh`, or nothing where the file runs by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Program {
-    /// Empty for a file that runs by itself.
-    name: String,
-    arguments: String,
-}
-
-impl Program {
-    /// By the file's first line, else by its extension.
-    fn of(path: &Path, bytes: &[u8]) -> Self {
-        let first_line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let shebang = std::str::from_utf8(first_line).ok().and_then(|line| line.trim_end().strip_prefix("#!"));
-        let Some(shebang) = shebang else {
-            let script = matches!(path.extension().and_then(|e| e.to_str()), Some("js" | "cjs" | "mjs") | None);
-            let elf = bytes.starts_with(b"\x7fELF");
-            let name = if script && !elf { "node" } else { "" };
-            return Program { name: name.to_owned(), arguments: String::new() };
-        };
-        let mut words = shebang.split_whitespace().peekable();
-        let mut name = words.next().unwrap_or("node");
-        if name.ends_with("/env") {
-            words.next_if(|word| *word == "-S");
-            name = words.next().unwrap_or("node");
-        }
-        let name = name.rsplit('/').next().unwrap_or(name);
-        Program { name: name.to_owned(), arguments: words.collect::<Vec<_>>().join(" ") }
-    }
-}
-
-fn script(bin: &Bin, program: &Program, layout: &Layout) -> String {
-    let dir = bin.path.parent().expect("a command lies in .bin");
-    let from_here = |path: &Path| {
-        let way = layout.way(path, dir);
-        let text = in_quotes(&way.display().to_string());
-        if way.is_absolute() { text } else { format!("$basedir/{text}") }
-    };
-    let target = from_here(&bin.target);
-    let node_path = bin.node_path.iter().map(|path| from_here(path)).collect::<Vec<_>>().join(":");
-    let Program { name, arguments } = program;
-    let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
-    let start = if name.is_empty() {
-        format!("exec \"{target}\" \"$@\"\n")
-    } else {
-        format!(
-            "if [ -x \"$basedir/{name}\" ]; then\n  exec \"$basedir/{name}\"{arguments} \"{target}\" \"$@\"\n\
-             else\n  exec {name}{arguments} \"{target}\" \"$@\"\nfi\n"
-        )
-    };
-    let node_path = match node_path.as_str() {
-        "" => String::new(),
-        path => format!("export NODE_PATH=\"{path}${{NODE_PATH:+:$NODE_PATH}}\"\n"),
-    };
-    format!("#!/bin/sh\nbasedir=$(CDPATH= cd -- \"$(dirname -- \"$0\")\" && pwd)\n{node_path}{start}")
-}
-
-/// A text as it stands between double quotes in a shell script: a package chooses the names of its files.
-fn in_quotes(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '$' | '`' | '"' | '\\') {
-            quoted.push('\\');
-        }
-        quoted.push(character);
-    }
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::PackageRow;
     use std::sync::Arc;
-
-    #[test]
-    fn the_first_line_names_the_program() {
-        let program = |text: &str| {
-            let Program { name, arguments } = Program::of(Path::new("x"), text.as_bytes());
-            (name, arguments)
-        };
-        let pair = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
-        assert_eq!(program("#!/usr/bin/env node\r\n"), pair("node", ""));
-        assert_eq!(program("#!/usr/bin/env -S node --flag\n"), pair("node", "--flag"));
-        assert_eq!(program("#!/bin/sh -e\n"), pair("sh", "-e"));
-        assert_eq!(program("console.log(1)"), pair("node", ""));
-        assert_eq!(program("\u{7f}ELF"), pair("", ""));
-    }
 
     #[test]
     fn a_command_belongs_to_the_package_of_its_name_else_to_the_first() {
