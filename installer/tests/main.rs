@@ -3,6 +3,7 @@
 mod architecture;
 mod bad_input;
 mod beside;
+mod bundled;
 mod cli;
 mod edit;
 mod faults;

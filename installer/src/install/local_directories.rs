@@ -37,7 +37,7 @@ fn fits(manifest: &Manifest, locked: &LockedPackage, snapshot: &Snapshot, worksp
             Some(reference) => range == REMOVED || is_allowed(name, reference, range),
             None => {
                 let may_lack = optional_dependencies.contains_key(name) || peer_dependencies.contains_key(name);
-                may_lack || range == REMOVED || locked.bundled_dependencies.contains(name)
+                may_lack || range == REMOVED || locked.bundled_dependencies.has(name, true)
             }
         }
     };

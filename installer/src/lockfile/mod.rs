@@ -3,6 +3,7 @@
 //! A [`Lockfile`] is what `resolve` produces and what `virtual_store` consumes; the file is only its written form.
 //! Every map is ordered, so the same resolution always gives the same bytes.
 
+mod bundled;
 mod current;
 mod dep_path;
 mod installable;
@@ -15,6 +16,7 @@ mod tarball_url;
 mod write;
 mod yaml_scalar;
 
+pub use self::bundled::BundledDependencies;
 pub use self::dep_path::{DepPath, dep_path_of, name_and_version, package_key, reference_to};
 pub use self::installable::{IncludeKinds, installable};
 pub use self::platform::Platform;
@@ -137,7 +139,7 @@ pub struct LockedPackage {
     /// What it says of each peer.
     pub peer_dependencies_meta: BTreeMap<String, PeerDependencyMeta>,
     /// Dependencies that its tarball carries.
-    pub bundled_dependencies: Vec<String>,
+    pub bundled_dependencies: BundledDependencies,
 }
 
 /// Where a package's bytes are.

@@ -4,7 +4,9 @@
 //! writes this very format (aube-lockfile) does its own file I/O, which cannot go through [`rt::fs`](crate::rt::fs).
 
 use super::yaml_scalar::{Place, scalar};
-use super::{CatalogEntry, DirectDependency, Importer, LockedPackage, Lockfile, Snapshot, TarballResolution};
+use super::{
+    BundledDependencies, CatalogEntry, DirectDependency, Importer, LockedPackage, Lockfile, Snapshot, TarballResolution,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -121,7 +123,6 @@ impl Emitter {
         if package.has_bin {
             self.plain(4, "hasBin", true);
         }
-        self.list(4, "bundledDependencies", &package.bundled_dependencies);
         self.texts(4, "peerDependencies", &package.peer_dependencies);
         if !package.peer_dependencies_meta.is_empty() {
             self.open(4, "peerDependenciesMeta");
@@ -129,6 +130,11 @@ impl Emitter {
                 self.open(6, name);
                 self.plain(8, "optional", meta.optional);
             }
+        }
+        match &package.bundled_dependencies {
+            BundledDependencies::All(true) => self.plain(4, "bundledDependencies", true),
+            BundledDependencies::All(false) => {}
+            BundledDependencies::Named(names) => self.list(4, "bundledDependencies", names),
         }
     }
 

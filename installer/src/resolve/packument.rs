@@ -4,7 +4,9 @@
 //! left out; it never spoils the others.
 
 use super::manifest_edits::ManifestEdits;
-use crate::lockfile::{LockedPackage, PeerDependencyMeta, TarballResolution, canonical_tarball_url};
+use crate::lockfile::{
+    BundledDependencies, LockedPackage, PeerDependencyMeta, TarballResolution, canonical_tarball_url,
+};
 use crate::manifest::{optional_peers_of, texts_of};
 use crate::package::PackageId;
 use base64::Engine;
@@ -181,7 +183,7 @@ pub(super) struct VersionManifest {
     engines: BTreeMap<String, String>,
     pub deprecated: Option<String>,
     has_bin: bool,
-    bundled_dependencies: Vec<String>,
+    bundled_dependencies: BundledDependencies,
 }
 
 impl VersionManifest {
@@ -218,7 +220,7 @@ impl VersionManifest {
             engines: engines_of(&value["engines"]),
             deprecated: value["deprecated"].as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
             has_bin,
-            bundled_dependencies: bundled_of(&value, &dependencies),
+            bundled_dependencies: bundled_of(&value),
             dependencies,
             optional_dependencies,
             peer_dependencies,
@@ -247,7 +249,7 @@ impl VersionManifest {
     pub fn edges(&self) -> impl Iterator<Item = (&str, &str, bool)> {
         let optional = self.optional_dependencies.iter().map(|(alias, range)| (&**alias, &**range, true));
         let edges = optional.chain(self.needed().map(|(alias, range)| (&**alias, &**range, false)));
-        edges.filter(|(alias, ..)| !self.bundled_dependencies.iter().any(|bundled| bundled == alias))
+        edges.filter(|(alias, ..)| !self.bundled_dependencies.has(alias, self.dependencies.contains_key(*alias)))
     }
 
     /// The dependencies that the package does not work without.
@@ -316,13 +318,13 @@ fn integrity_of(dist: &Value) -> Option<String> {
     Some(format!("sha1-{}", BASE64_STANDARD.encode(digest)))
 }
 
-/// `bundleDependencies` or `bundledDependencies`: a list, or `true` for every dependency.
-fn bundled_of(value: &Value, dependencies: &BTreeMap<String, String>) -> Vec<String> {
+/// `bundledDependencies` or `bundleDependencies`: a list, or `true` for every dependency. As in pnpm, a text is neither.
+fn bundled_of(value: &Value) -> BundledDependencies {
     let bundled = [&value["bundledDependencies"], &value["bundleDependencies"]];
     match bundled.into_iter().find(|value| !value.is_null()) {
-        Some(Value::Bool(true)) => dependencies.keys().cloned().collect(),
-        Some(list) => list_of(list),
-        None => Vec::new(),
+        Some(Value::Bool(all)) => BundledDependencies::All(*all),
+        Some(list @ Value::Array(names)) if !names.is_empty() => BundledDependencies::Named(list_of(list)),
+        _ => BundledDependencies::default(),
     }
 }
 
