@@ -1,7 +1,9 @@
-//! What packages carry in their tarballs (`bundledDependencies`): nothing is installed for it.
+//! What packages carry in their tarballs (`bundledDependencies`): nothing is installed for it, and its commands are made where
+//! pnpm makes them.
 
 use crate::support::{LocalRegistry, Package, lockstep, project, succeeded};
 use serde_json::{Value, json};
+use std::path::Path;
 use tempfile::TempDir;
 
 const SCRIPT: &str = "#!/bin/sh\necho carried\n";
@@ -50,6 +52,67 @@ fn application(dependencies: Value, settings: &str) -> TempDir {
     dir
 }
 
+/// The commands in a directory, each with the last part of what it starts.
+fn commands(dir: &Path) -> Vec<String> {
+    let command = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        let target = match std::fs::read_link(&path) {
+            Ok(target) => target.to_str().unwrap().to_owned(),
+            Err(_) => std::fs::read_to_string(&path).unwrap().split('"').rev().nth(3).unwrap().to_owned(),
+        };
+        let target = target.trim_start_matches("$basedir/").trim_start_matches("../");
+        let target = target.rsplit_once("@1.0.0/node_modules/").map_or(target, |(_, rest)| rest);
+        format!("{} {target}", path.file_name().unwrap().to_str().unwrap())
+    };
+    let mut commands: Vec<String> = std::fs::read_dir(dir).into_iter().flatten().map(command).collect();
+    commands.sort();
+    commands
+}
+
+#[test]
+fn what_a_package_carries_has_its_commands_beside_those_of_its_dependencies() {
+    let (registry, dir) = (registry(), application(json!({ "carrier": "1.0.0", "says-nothing": "1.0.0" }), ""));
+    succeeded(&lockstep(&registry, dir.path(), &[]));
+    let bin =
+        |name: &str| dir.path().join(format!("node_modules/.pnpm/{name}@1.0.0/node_modules/{name}/node_modules/.bin"));
+    let expected =
+        ["a a/a.sh", "b @s/b/bin/b", "both a/a.sh", "d d/d.sh", "lies lies-there/lies.sh", "of-d a/a.sh", "own own.sh"];
+    assert_eq!(commands(&bin("carrier")), expected);
+    assert_eq!(commands(&bin("says-nothing")), ["both own.sh", "d d/d.sh", "of-d d/d.sh", "own own.sh"]);
+    let run = std::process::Command::new("sh").arg(bin("carrier").join("b")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&run.stdout), "carried\n");
+    let root = commands(&dir.path().join("node_modules/.bin"));
+    assert_eq!(root, ["both carrier/own.sh", "own carrier/own.sh"], "a project has none of them");
+    std::fs::remove_dir_all(bin("carrier")).unwrap();
+    succeeded(&lockstep(&registry, dir.path(), &["--force"]));
+    assert_eq!(commands(&bin("carrier")), expected);
+}
+
+#[test]
+fn among_real_directories_a_package_has_the_commands_of_what_lies_in_it() {
+    let dependencies = json!({ "carrier": "1.0.0", "says-nothing": "1.0.0" });
+    let (registry, dir) = (registry(), application(dependencies, "nodeLinker: hoisted\n"));
+    let bin = |name: &str| commands(&dir.path().join(format!("node_modules/{name}/node_modules/.bin")));
+    for arguments in [[].as_slice(), &["--frozen-lockfile", "--force"]] {
+        succeeded(&lockstep(&registry, dir.path(), arguments));
+        let expected = ["a a/a.sh", "b @s/b/bin/b", "both a/a.sh", "lies lies-there/lies.sh", "of-d a/a.sh"];
+        assert_eq!(bin("carrier"), expected);
+        assert_eq!(bin("says-nothing"), [""; 0]);
+    }
+}
+
+#[test]
+fn what_all_projects_share_has_these_commands_too() {
+    let settings = "enableGlobalVirtualStore: true\n";
+    let (registry, dir) = (registry(), application(json!({ "carrier": "1.0.0" }), settings));
+    for _ in 0..2 {
+        succeeded(&lockstep(&registry, dir.path(), &[]));
+        let carrier = std::fs::canonicalize(dir.path().join("node_modules/carrier")).unwrap();
+        assert!(commands(&carrier.join("node_modules/.bin")).contains(&"b @s/b/bin/b".to_owned()));
+        std::fs::remove_dir_all(dir.path().join("node_modules")).unwrap();
+    }
+}
+
 #[test]
 fn a_package_may_say_that_it_carries_everything() {
     let dependencies = json!({ "carries-all": "1.0.0", "says-a-text": "1.0.0" });
@@ -62,6 +125,7 @@ fn a_package_may_say_that_it_carries_everything() {
         assert_eq!(lockfile().matches("bundledDependencies").count(), 1, "a text is no list: {}", lockfile());
         let beside = dir.path().join("node_modules/.pnpm/carries-all@1.0.0_a-peer@1.0.0/node_modules");
         assert!(!beside.join("a").exists() && !beside.join("d").exists());
+        assert!(commands(&beside.join("carries-all/node_modules/.bin")).contains(&"a a/a.sh".to_owned()));
         assert!(dir.path().join("node_modules/.pnpm/says-a-text@1.0.0/node_modules/a").exists());
     }
 }

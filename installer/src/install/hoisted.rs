@@ -1,6 +1,7 @@
 //! What the stages do otherwise where node_modules is to consist of real directories (`nodeLinker: hoisted`).
 
 use super::InstallError;
+use super::commands;
 use super::project::Project;
 use super::session::Session;
 use super::stages::{self, Filled, Linked, LinkedTree};
@@ -10,6 +11,7 @@ use crate::lockfile::{DepPath, Lockfile, name_and_version};
 use crate::package::PackageId;
 use crate::rt;
 use crate::tarball::Coordinator;
+use crate::virtual_store::bins::Providers;
 use crate::virtual_store::hoisted::{HoistRequest, Locations, Record, place};
 use crate::virtual_store::{HoistedPlaces, InstalledPackages, Layout, bins, direct, link, modules_yaml, prune};
 use crate::workspace::{ImporterId, ROOT};
@@ -81,8 +83,10 @@ pub(super) async fn link<C: Coordinator>(
     };
     let (there, record) = (layout.clone(), places.record.clone());
     rt::blocking("put in place", move || place::apply(&plan, &record, &there)).await?;
-    let linked = stages::linked_manifests(&links).await;
-    let bins = bins::plan_hoisted(&links, installed, &linked, layout, locations);
+    let linked = commands::linked_manifests(&links).await;
+    let carried = commands::carried_packages(lockfile, filled, layout).await;
+    let providers = Providers { installed, linked: &linked, carried: &carried };
+    let bins = bins::plan_hoisted(&links, providers, layout, locations);
     // Nothing is left in node_modules/.pnpm, whatever tree was there before.
     let (nothing, dirs) = (InstalledPackages::new(), project.dirs());
     let wanted = prune::Wanted { links: &links, bins: &bins, installed: &nothing, of_others: None, projects: &dirs };

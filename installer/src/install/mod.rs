@@ -5,6 +5,7 @@
 
 mod advice;
 mod build;
+mod commands;
 mod edit;
 mod engines;
 mod foreign;

@@ -1,8 +1,9 @@
 //! The stages of an install, each a few lines that hand one stage's result to the next module.
 
 use super::build::{self, Builds};
+use super::commands;
 use super::foreign::{SessionForeignPackages, row_of_directory};
-use super::project::{self, Project};
+use super::project::Project;
 use super::session::Session;
 use super::summary::{Changes, DirectChange};
 use super::{Edit, InstallError, ProjectError, Summary, engines, git, hoisted, repeat};
@@ -14,8 +15,8 @@ use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveReques
 use crate::rt;
 use crate::store::PackageRow;
 use crate::tarball::{Coordinator, Origin, TarballRequest, integrity};
-use crate::virtual_store::bins::{Bin, LinkedManifests};
-use crate::virtual_store::link::{Direct, Hoisting, Link, LinkPlan, LinkRequest};
+use crate::virtual_store::bins::{Bin, Providers};
+use crate::virtual_store::link::{Hoisting, Link, LinkRequest};
 use crate::virtual_store::prune::PrunePlan;
 use crate::virtual_store::{
     CreateVirtualStore, Imported, InstalledPackages, Places, SnapshotToInstall, bins, boot_note, direct, has_files,
@@ -286,8 +287,9 @@ async fn link<C: Coordinator>(
     let before = direct::linked(layout);
     let projects = project.named_dirs();
     let links = link::plan(link_request(project, session, lockfile, filled, &projects));
-    let linked = linked_manifests(&links).await;
-    let bins = bins::plan(&links, installed, &linked, layout);
+    let linked = commands::linked_manifests(&links).await;
+    let carried = commands::carried_packages(lockfile, filled, layout).await;
+    let bins = bins::plan(&links, Providers { installed, linked: &linked, carried: &carried }, layout);
     let of_others = (!project.is_whole()).then(|| {
         let all = project.workspace.members.keys();
         lockfile::installable(lockfile, all, &session.platform, IncludeKinds::ALL)
@@ -311,19 +313,6 @@ async fn link<C: Coordinator>(
     let hoisted = links.hoisted.into_iter().chain(projects).collect();
     let tree = LinkedTree::Isolated { hoisted, public: links.public };
     Ok(Linked { changes, tree, bins })
-}
-
-/// The manifests of what is linked where it is.
-pub(super) async fn linked_manifests(links: &LinkPlan) -> LinkedManifests {
-    let direct = links.direct.values().flat_map(|direct| direct.values()).filter_map(|direct| match direct {
-        Direct::Directory(dir) => Some(dir.clone()),
-        Direct::Snapshot(_) => None,
-    });
-    let directories: BTreeSet<_> = direct.chain(links.hoisted_projects.values().cloned()).collect();
-    if directories.is_empty() {
-        return LinkedManifests::default();
-    }
-    rt::blocking("read linked manifests", move || project::linked_manifests(directories)).await
 }
 
 /// Away with what is not wanted, then links, then commands.

@@ -7,6 +7,7 @@
 
 pub mod bins;
 pub mod boot_note;
+pub mod carried;
 mod create_virtual_store;
 pub mod direct;
 mod hoist;

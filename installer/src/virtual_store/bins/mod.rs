@@ -1,8 +1,8 @@
 //! Commands: `.bin/<command>`, a small shell script that starts the right program on the right file.
 //!
 //! As in pnpm, each project has the commands of its own dependencies and of their peers, each package its own and those of its
-//! dependencies, and the hoisted packages have theirs beside them. A package that all projects share gets its commands
-//! before it is complete, and no others afterwards.
+//! dependencies and of what its tarball carries ([`carried`](super::carried)), and the hoisted packages have theirs beside them.
+//! A package that all projects share gets its commands before it is complete, and no others afterwards.
 //!
 //! A script rather than a link: a file in the store is shared by all projects and not ours to make executable, and a
 //! script can say where hoisted packages are (`NODE_PATH`). In a tree of real directories ([`hoisted`](super::hoisted)) nothing
@@ -11,6 +11,7 @@
 mod script;
 
 use self::script::{Program, script};
+use super::carried::CarriedPackages;
 use super::hoisted::Locations;
 use super::link::{Direct, LinkError, LinkPlan, relative_path};
 use super::{InstalledPackages, Layout};
@@ -51,8 +52,20 @@ pub enum Form {
 /// The manifests of directories that are used where they are.
 pub type LinkedManifests = BTreeMap<PathBuf, BundledManifest>;
 
+/// Everything that may have commands.
+#[derive(Debug, Clone, Copy)]
+pub struct Providers<'a> {
+    /// The packages.
+    pub installed: &'a InstalledPackages,
+    /// What is used where it is.
+    pub linked: &'a LinkedManifests,
+    /// What lies in packages.
+    pub carried: &'a CarriedPackages,
+}
+
 /// Decides all commands. Pure.
-pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedManifests, layout: &Layout) -> Vec<Bin> {
+pub fn plan(links: &LinkPlan, providers: Providers<'_>, layout: &Layout) -> Vec<Bin> {
+    let Providers { installed, linked, carried } = providers;
     let of_snapshot = |dep_path: &str, dir: PathBuf| {
         let manifest = &installed.get(dep_path)?.manifest;
         let node_path =
@@ -91,29 +104,36 @@ pub fn plan(links: &LinkPlan, installed: &InstalledPackages, linked: &LinkedMani
         }
         let providers = dependencies.values().chain([dep_path]);
         let providers = providers.filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
-        let providers = providers.map(|mut provider| {
+        let own_modules_dir = layout.own_modules_dir(dep_path);
+        let inside = carried.get(dep_path).into_iter().flatten().map(|(name, manifest)| {
+            let provider = Provider::carried(name, manifest, &own_modules_dir, Form::Script);
+            let modules_dirs =
+                [provider.dir.join("node_modules"), own_modules_dir.clone(), hoisted_modules_dir.clone()];
+            Provider { node_path: modules_dirs.into(), ..provider }
+        });
+        let providers = providers.chain(inside).map(|mut provider| {
             if entry.is_some() {
                 // What one project hoists is nothing to the others.
                 provider.node_path.truncate(2);
             }
             provider
         });
-        bins.extend(commands(&layout.own_modules_dir(dep_path), providers));
+        bins.extend(commands(&own_modules_dir, providers));
     }
     bins
 }
 
 /// Decides the commands of a tree of real directories: each node_modules has those of the packages in it. Pure.
-pub fn plan_hoisted(
-    links: &LinkPlan,
-    installed: &InstalledPackages,
-    linked: &LinkedManifests,
-    layout: &Layout,
-    locations: &Locations,
-) -> Vec<Bin> {
+pub fn plan_hoisted(links: &LinkPlan, providers: Providers<'_>, layout: &Layout, locations: &Locations) -> Vec<Bin> {
+    let Providers { installed, linked, carried } = providers;
     let mut dirs = locations.modules_dirs();
     for importer in links.direct.keys() {
         dirs.entry(layout.importer_modules_dir(importer)).or_default();
+    }
+    let carriers = locations.dirs().iter().filter_map(|(dir, dep_path)| Some((dir, carried.get(dep_path)?)));
+    let inside: BTreeMap<PathBuf, _> = carriers.map(|(dir, inside)| (dir.join("node_modules"), inside)).collect();
+    for modules_dir in inside.keys() {
+        dirs.entry(modules_dir.clone()).or_default();
     }
     let nothing = BTreeMap::new();
     let mut bins = Vec::new();
@@ -140,7 +160,9 @@ pub fn plan_hoisted(
         let is_root = *modules_dir == layout.modules_dir;
         let projects = links.hoisted_projects.values().filter(|_| is_root);
         let projects = projects.filter_map(|dir| of_directory(dir, false));
-        let providers = packages.iter().filter_map(of_package).chain(own).chain(projects);
+        let inside = inside.get(modules_dir).into_iter().flat_map(|inside| inside.iter());
+        let inside = inside.map(|(name, manifest)| Provider::carried(name, manifest, modules_dir, Form::Link));
+        let providers = packages.iter().filter_map(of_package).chain(own).chain(projects).chain(inside);
         bins.extend(commands(modules_dir, providers));
     }
     bins
@@ -157,6 +179,14 @@ struct Provider<'a> {
     manifest: &'a BundledManifest,
     node_path: Vec<PathBuf>,
     form: Form,
+}
+
+impl<'a> Provider<'a> {
+    /// A package that another one carries in this node_modules.
+    fn carried(name: &str, manifest: &'a BundledManifest, modules_dir: &Path, form: Form) -> Self {
+        let (package, dir) = (manifest.label(), modules_dir.join(name));
+        Provider { package, is_own: true, dir, manifest, node_path: Vec::new(), form }
+    }
 }
 
 /// The commands in one `.bin`, of these packages.
@@ -279,7 +309,9 @@ mod tests {
         let own = BundledManifest { name: "w".into(), bin: [("w".into(), "w.js".into())].into(), ..Default::default() };
         let rows = [("a@1.0.0", row(&["tsc", "x"])), ("b@1.0.0", row(&["x"])), ("tsc@1.0.0", row(&["tsc"]))];
         let installed = rows.map(|(dep_path, row)| (dep_path.to_owned(), row)).into();
-        let bins = plan(&links, &installed, &[(linked_dir, own)].into(), &Layout::new(Path::new("/p")));
+        let (linked, carried) = ([(linked_dir, own)].into(), CarriedPackages::new());
+        let providers = Providers { installed: &installed, linked: &linked, carried: &carried };
+        let bins = plan(&links, providers, &Layout::new(Path::new("/p")));
         let targets: Vec<_> = bins.iter().map(|bin| bin.target.to_str().unwrap()).collect();
         assert_eq!(targets, ["/p/node_modules/tsc/cli.js", "/p/node_modules/w/w.js", "/p/node_modules/a/cli.js"]);
     }
