@@ -75,7 +75,9 @@ fn double_quoted(text: &str) -> String {
             '\u{2028}' => out.push_str("\\L"),
             '\u{2029}' => out.push_str("\\P"),
             c if is_printable(c) => out.push(c),
-            c => out.push_str(&format!("\\x{:02X}", c as u32)),
+            c if c <= '\u{ff}' => out.push_str(&format!("\\x{:02X}", c as u32)),
+            // Of those beyond U+FFFF each is printable.
+            c => out.push_str(&format!("\\u{:04X}", c as u32)),
         }
     }
     out.push('"');
@@ -171,6 +173,9 @@ mod tests {
             ("true", "'true'"),
             ("2020-01-01", "'2020-01-01'"),
             ("tab\there", "\"tab\\there\""),
+            ("delete\u{7f}", "\"delete\\x7F\""),
+            ("mark\u{feff}", "\"mark\\uFEFF\""),
+            ("none\u{ffff}", "\"none\\uFFFF\""),
             ("npm:react@^17.0.0", "npm:react@^17.0.0"),
         ] {
             assert_eq!(scalar(text, Place::Key), written);
