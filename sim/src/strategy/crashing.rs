@@ -1,4 +1,6 @@
-//! A strategy under which the program ends before a change of the disk, drawn by lot; the rest is another strategy's.
+//! A strategy under which the program ends before a change of the disk; the rest is another strategy's.
+//!
+//! The first seeds go through all changes in turn, so that an exploration from seed 0 leaves none out; later ones draw lots.
 
 use super::{Chance, Ready, Strategy, Trial};
 use crate::schedule::Moment;
@@ -15,7 +17,8 @@ pub struct Crashing {
 impl Crashing {
     /// As `inner`, until the program ends.
     pub fn new(seed: u64, trial: &Trial, inner: Box<dyn Strategy>) -> Self {
-        Crashing { inner, nth: Chance::new(seed ^ STREAM).between(1, trial.changes) }
+        let nth = if seed < trial.changes { seed + 1 } else { Chance::new(seed ^ STREAM).between(1, trial.changes) };
+        Crashing { inner, nth }
     }
 }
 
@@ -34,5 +37,21 @@ impl Strategy for Crashing {
 
     fn crash(&mut self, _moment: &Moment, nth: u64) -> bool {
         nth == self.nth
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::Fifo;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_change_is_left_out() {
+        let trial = Trial { changes: 40, ..Trial::default() };
+        let nth = |seed| Crashing::new(seed, &trial, Box::new(Fifo)).nth;
+        assert_eq!((0..40).map(nth).collect::<BTreeSet<_>>(), (1..=40).collect());
+        let drawn: BTreeSet<_> = (40..100).map(nth).collect();
+        assert!(drawn.len() > 10 && drawn.iter().all(|nth| (1..=40).contains(nth)), "{drawn:?}");
     }
 }
