@@ -1,12 +1,14 @@
 //! package.json, as the root of a project needs it.
 //!
 //! Tolerant of what an installer does not use: unknown fields, and known ones of a shape that npm ignores too. Maps are
-//! ordered, so nothing downstream depends on the order in which people write their dependencies.
+//! sorted; the order in which people write their dependencies is kept beside them.
 
 pub mod edit;
 mod error;
+mod name_order;
 
 pub use self::error::ManifestError;
+pub use self::name_order::NameOrder;
 
 use crate::rt;
 use serde::{Deserialize, Deserializer};
@@ -52,6 +54,9 @@ pub struct Manifest {
     /// Settings that pnpm reads from pnpm-workspace.yaml and not from here: `pnpm.overrides`, `overrides`. Sorted.
     #[serde(skip)]
     pub misplaced_settings: Vec<String>,
+    /// The names of the dependencies as they stand in the file.
+    #[serde(skip)]
+    pub name_order: NameOrder,
 }
 
 /// Which map of package.json a dependency comes from.
@@ -76,6 +81,7 @@ impl Manifest {
         let mut manifest: Manifest = serde_json::from_slice(bytes).map_err(syntax)?;
         let misplaced: Misplaced = serde_json::from_slice(bytes).map_err(syntax)?;
         manifest.misplaced_settings = misplaced.names();
+        manifest.name_order = NameOrder::parse(bytes);
         Ok(manifest)
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Root {
     /// As the lockfile records it.
     pub specifier: String,
     pub kind: DependencyKind,
+    /// Its place among all that the project asks for.
+    pub place: usize,
     pub catalog: Option<CatalogUse>,
 }
 
@@ -68,7 +70,9 @@ fn importer(id: &ImporterId, member: &Member, opened: &Opened, linked: &LinkedPa
             Target::Resolved { specifier: range, catalog } => {
                 let (range, catalog) = (range.clone(), catalog.clone());
                 let foreign = ForeignSource::of(id, &range).filter(|source| opened.contains_key(source));
-                importer.resolved.insert(alias.clone(), Root { range, foreign, specifier, kind, catalog });
+                importer
+                    .resolved
+                    .insert(alias.clone(), Root { range, foreign, specifier, kind, place: wanted.place, catalog });
             }
         }
     }

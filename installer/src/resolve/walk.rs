@@ -97,9 +97,9 @@ impl<'l> Walk<'l> {
             level.extend(self.occurrences(number, &chosen, &layer));
             let linked = roots.linked.iter().map(|(alias, root)| (alias.clone(), self.graph.add_linked(alias, root)));
             let linked = linked.collect();
-            let kinds = roots.resolved.iter().map(|(alias, root)| (alias.clone(), root.kind)).collect();
+            let places = roots.resolved.iter().map(|(alias, root)| (alias.clone(), root.place)).collect();
             let dependencies = dependencies_of(chosen);
-            direct.insert(id.clone(), Direct { dependencies, kinds, linked, ..Direct::default() });
+            direct.insert(id.clone(), Direct { dependencies, places, linked, ..Direct::default() });
         }
         self.below(level).await?;
         Ok(direct)

@@ -13,8 +13,10 @@ use std::path::Path;
 pub struct WantedDependency {
     /// As a lockfile records it: package.json's text, with the overrides applied.
     pub specifier: String,
-    /// Where it stands in package.json.
+    /// The map of package.json that it stands in.
     pub kind: DependencyKind,
+    /// Its place among all that the project asks for, from the top of package.json; see [`NameOrder`](crate::manifest::NameOrder).
+    pub place: usize,
     /// Where it comes from.
     pub target: Target,
 }
@@ -72,6 +74,7 @@ pub(super) fn wanted(
     let version = manifest.version.as_deref().and_then(|version| Version::parse_from_npm(version).ok());
     let parent = (manifest.name.as_deref().unwrap_or_default(), version.as_ref());
     let asker = Asker { root, importer, manifests, settings };
+    let places = manifest.name_order.places(settings.auto_install_peers);
     let mut wanted = BTreeMap::new();
     for (map, kind) in maps {
         for (name, asked) in map {
@@ -81,7 +84,8 @@ pub(super) fn wanted(
                 continue;
             }
             let target = asker.target(name, specifier)?;
-            wanted.insert(name.clone(), WantedDependency { specifier: specifier.to_owned(), kind, target });
+            let place = places.get(name.as_str()).copied().unwrap_or_default();
+            wanted.insert(name.clone(), WantedDependency { specifier: specifier.to_owned(), kind, place, target });
         }
     }
     Ok(wanted)

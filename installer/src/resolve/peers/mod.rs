@@ -31,7 +31,6 @@ use super::packuments::ResolveWarning;
 use super::specifier::target_of;
 use super::version_pick::allows_with_prereleases;
 use super::walk::Dependencies;
-use crate::manifest::DependencyKind;
 use crate::patch::{Patches, suffix};
 use crate::range;
 use crate::workspace::{ImporterId, ROOT};
@@ -44,8 +43,8 @@ use std::rc::Rc;
 pub(super) struct Direct {
     /// Its dependencies, and the peers that it was given.
     pub dependencies: Dependencies,
-    /// What it asks for itself.
-    pub kinds: BTreeMap<String, DependencyKind>,
+    /// Where what it asks for itself stands in package.json.
+    pub places: BTreeMap<String, usize>,
     /// Its dependencies that are directories.
     pub linked: Dependencies,
     /// Packages further below that count as if they were its own: name, and the packages on the way there.
@@ -53,17 +52,10 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    /// Its dependencies in the order in which they are looked at: those for development first, what it was given last. pnpm
-    /// takes those of one kind as package.json has them; here they are sorted, as most tools write them.
+    /// Its dependencies in the order in which they are looked at: as package.json has them, then what it was given.
     fn in_order(&self) -> Vec<(&String, PackageIndex)> {
-        let place = |alias: &String| match self.kinds.get(alias) {
-            Some(DependencyKind::Development) => 0,
-            Some(DependencyKind::Production) => 1,
-            Some(DependencyKind::Optional) => 2,
-            None => 3,
-        };
         let mut own: Vec<_> = self.dependencies.iter().map(|(alias, package)| (alias, *package)).collect();
-        own.sort_by_key(|(alias, _)| place(alias));
+        own.sort_by_key(|(alias, _)| self.places.get(*alias).copied().unwrap_or(usize::MAX));
         own
     }
 }
