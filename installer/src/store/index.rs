@@ -54,6 +54,13 @@ pub struct PackageRow {
     pub integrity: Option<String>,
 }
 
+impl PackageRow {
+    /// What the database holds; none where it makes no sense.
+    pub fn parse(data: &[u8]) -> Option<PackageRow> {
+        serde_json::from_slice(data).ok()
+    }
+}
+
 const HELP: &str = "another process may hold it, or it may be damaged: try again, and if it stays so delete that file; only the \
                     index is lost";
 
@@ -125,11 +132,26 @@ impl StoreIndex {
     /// When the database cannot be read. A row that cannot be parsed counts as absent: its tarball is downloaded again.
     pub fn get(&self, key: &RowKey) -> Result<Option<PackageRow>, IndexError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let data: Option<Vec<u8>> = connection
-            .prepare_cached("SELECT data FROM packages WHERE key = ?1")
-            .and_then(|mut statement| statement.query_row(params![key.as_str()], |row| row.get(0)).optional())
-            .map_err(failed(&self.path, "read"))?;
-        Ok(data.and_then(|data| serde_json::from_slice(&data).ok()))
+        let data = read_row(&connection, key).map_err(failed(&self.path, "read"))?;
+        Ok(data.and_then(|data| PackageRow::parse(&data)))
+    }
+
+    /// Those of `keys` that are committed at one moment, with what is to be [parsed](PackageRow::parse).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn get_all(&self, keys: BTreeSet<RowKey>) -> Result<Vec<(RowKey, Vec<u8>)>, IndexError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || {
+            // Without it each row would be locked and unlocked.
+            let transaction = connection.unchecked_transaction()?;
+            let mut rows = Vec::with_capacity(keys.len());
+            for key in keys {
+                rows.extend(read_row(&transaction, &key)?.map(|data| (key, data)));
+            }
+            Ok(rows)
+        };
+        read().map_err(failed(&self.path, "read"))
     }
 }
 
@@ -145,7 +167,7 @@ impl StoreIndex {
             let mut statement = connection.prepare("SELECT key, data FROM packages ORDER BY key")?;
             let rows = statement.query_map([], |row| {
                 let data = row.get_ref(1)?.as_bytes().ok();
-                Ok((RowKey(row.get(0)?), data.and_then(|data| serde_json::from_slice(data).ok())))
+                Ok((RowKey(row.get(0)?), data.and_then(PackageRow::parse)))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
@@ -191,9 +213,11 @@ impl WritableIndex {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(&failed)?;
         connection
             .execute_batch(
+                // With row ids: without, rows would also lie in the inner pages of the tree, and a large one there would be read
+                // for each key that is compared with its own.
                 "PRAGMA journal_mode = WAL;
                  PRAGMA synchronous = NORMAL;
-                 CREATE TABLE IF NOT EXISTS packages (key TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;",
+                 CREATE TABLE IF NOT EXISTS packages (key TEXT PRIMARY KEY, data BLOB NOT NULL);",
             )
             .map_err(&failed)?;
         Ok(WritableIndex { store: store.clone(), path, connection })
@@ -229,6 +253,11 @@ impl WritableIndex {
         let _owner = self.store.act_as_owner();
         write(&mut self.connection).map_err(failed(&self.path, "written"))
     }
+}
+
+fn read_row(connection: &Connection, key: &RowKey) -> rusqlite::Result<Option<Vec<u8>>> {
+    let mut statement = connection.prepare_cached("SELECT data FROM packages WHERE key = ?1")?;
+    statement.query_row(params![key.as_str()], |row| row.get(0)).optional()
 }
 
 /// Whether a writer was killed in the middle, so that somebody has to take back what it began: a connection that only

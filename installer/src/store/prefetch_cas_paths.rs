@@ -2,8 +2,11 @@
 
 use super::{IndexError, PackageRow, RowKey, StoreDir, StoreIndex};
 use crate::rt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// How many rows are parsed by one thread at a time.
+const PART: usize = 32;
 
 /// The committed rows among `keys`. A tarball whose row is still on its way to the index is not there: it looks cold.
 ///
@@ -11,24 +14,22 @@ use std::sync::Arc;
 /// When the index exists and cannot be read.
 pub async fn prefetch_cas_paths(
     store: &StoreDir,
-    keys: Vec<RowKey>,
+    keys: BTreeSet<RowKey>,
 ) -> Result<BTreeMap<RowKey, Arc<PackageRow>>, IndexError> {
+    if keys.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let store = store.clone();
-    rt::blocking("prefetch_cas_paths", move || {
-        let mut rows = BTreeMap::new();
-        if keys.is_empty() {
-            return Ok(rows);
-        }
-        let Some(index) = StoreIndex::open(&store)? else { return Ok(rows) };
-        for key in keys {
-            if rows.contains_key(&key) {
-                continue;
-            }
-            if let Some(row) = index.get(&key)? {
-                rows.insert(key, Arc::new(row));
-            }
-        }
-        Ok(rows)
-    })
-    .await
+    let read = move || match StoreIndex::open(&store)? {
+        Some(index) => index.get_all(keys),
+        None => Ok(Vec::new()),
+    };
+    let mut rows = rt::blocking("prefetch_cas_paths", read).await?;
+    let mut parts = Vec::new();
+    while !rows.is_empty() {
+        parts.push(rows.split_off(rows.len().saturating_sub(PART)));
+    }
+    let parse = |(key, data): (RowKey, Vec<u8>)| Some((key, Arc::new(PackageRow::parse(&data)?)));
+    let parsed = rt::parallel("parse rows", parts, move |part| part.into_iter().filter_map(parse).collect::<Vec<_>>());
+    Ok(parsed.await.into_iter().flatten().collect())
 }
