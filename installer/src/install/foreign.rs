@@ -10,7 +10,7 @@ use crate::package::files_of_directory;
 use crate::packlist;
 use crate::resolve::{ForeignPackage, ForeignPackages, ForeignSource, RequiredBy, ResolveError, SharedError};
 use crate::rt;
-use crate::store::{PackageRow, StoreDir};
+use crate::store::{CasWriter, PackageFiles, PackageRow, StoreDir};
 use crate::tarball::{Caller, Coordinator, Origin, TarballRequest, integrity};
 use async_trait::async_trait;
 use miette::Diagnostic;
@@ -137,12 +137,13 @@ pub(super) fn row_of_directory(dir: &Path, store: &StoreDir) -> io::Result<Packa
     let ignore_files = all.iter().filter(|path| packlist::is_ignore_file(path));
     let ignore_files = ignore_files.map(|path| Ok((path.clone(), rt::fs::read(&dir.join(path))?)));
     let ignore_files = ignore_files.collect::<io::Result<_>>()?;
-    let mut files = crate::store::PackageFiles::new();
+    let writer = CasWriter::open(store)?;
+    let mut files = PackageFiles::new();
     for path in packlist::packed(&all, &parsed(&package_json), &ignore_files) {
         let bytes = rt::fs::read(&dir.join(&path))?;
         // What a shell could run.
         let executable = bytes.starts_with(b"#!");
-        files.insert(path, store.write_cas_file(&bytes, executable)?);
+        files.insert(path, writer.write(&bytes, executable)?);
     }
     let manifest = crate::package::BundledManifest::parse(&package_json, &files);
     Ok(PackageRow { manifest, files, integrity: None })

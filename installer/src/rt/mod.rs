@@ -6,6 +6,7 @@
 //!
 //! What is left to others: the HTTP client (`registry`), which is the same code in both builds, above [`connect`].
 
+mod dir;
 mod event;
 mod hyper;
 mod net;
@@ -20,6 +21,7 @@ pub mod simulated;
 pub mod sync;
 mod whole;
 
+pub use self::dir::Dir;
 pub use self::event::Event;
 pub use self::hyper::{Executor, Timer};
 pub use self::net::{Addresses, Stream, connect, lookup};

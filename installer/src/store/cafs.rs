@@ -1,6 +1,7 @@
 //! The files of the store: named by the BLAKE3 hash of their bytes, written once, never changed.
 //!
 //! Layout: `files/ab/cdef…` with the suffix `-exec` for executables, so that a hard link carries the right mode.
+//! [`CasWriter`](super::CasWriter) puts them there.
 
 use crate::rt::{self, FileKind};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,20 @@ pub struct StoredFile {
     /// Size in bytes.
     #[serde(rename = "s")]
     pub size: u64,
+}
+
+impl StoredFile {
+    /// Where its bytes are, below [`StoreDir::files_dir`].
+    pub fn name(&self) -> String {
+        let (shard, rest) = self.digest.split_at(2);
+        let suffix = if self.executable { "-exec" } else { "" };
+        format!("{shard}/{rest}{suffix}")
+    }
+
+    /// Whether what was found under its name has its size: a file that is gone or was cut short has not.
+    pub fn is_whole(&self, found: io::Result<u64>) -> bool {
+        found.is_ok_and(|bytes| bytes == self.size)
+    }
 }
 
 /// What a file with these bytes is named by. Only this program reads it; what a registry promises is checked before, over the
@@ -100,9 +115,7 @@ impl StoreDir {
 
     /// Where this file's bytes are.
     pub fn file_path(&self, file: &StoredFile) -> PathBuf {
-        let (shard, rest) = file.digest.split_at(2);
-        let suffix = if file.executable { "-exec" } else { "" };
-        self.files_dir().join(shard).join(format!("{rest}{suffix}"))
+        self.files_dir().join(file.name())
     }
 
     /// Creates the store's directories.
@@ -139,44 +152,11 @@ impl StoreDir {
     /// Whether this file is there with the size that it should have: files that were deleted or cut short behind our back
     /// are not.
     pub fn has(&self, file: &StoredFile) -> bool {
-        rt::fs::size(&self.file_path(file)).is_ok_and(|bytes| bytes == file.size)
+        file.is_whole(rt::fs::size(&self.file_path(file)))
     }
 
     /// Whether all of a package's files are there; see [`has`](Self::has).
     pub fn has_all(&self, files: &PackageFiles) -> bool {
         files.values().all(|file| self.has(file))
-    }
-
-    /// Puts `bytes` into the store, unless they are there already. A damaged file is replaced.
-    ///
-    /// Written under a temporary name and renamed, so that a reader never sees half a file, whoever else writes the same
-    /// bytes at the same time (pnpm#11758, pnpm#11825).
-    ///
-    /// # Errors
-    /// When the disk refuses; nothing is left under the final name then.
-    pub fn write_cas_file(&self, bytes: &[u8], executable: bool) -> io::Result<StoredFile> {
-        let file = StoredFile { digest: digest(bytes), executable, size: bytes.len() as u64 };
-        let path = self.file_path(&file);
-        if self.has(&file) {
-            return Ok(file);
-        }
-        let _owner = self.act_as_owner();
-        let temporary = self.tmp_dir().join(rt::unique());
-        let written = rt::fs::write_new(&temporary, bytes, executable).and_then(|()| self.publish(&temporary, &path));
-        if let Err(error) = written {
-            let _ = rt::fs::remove_file(&temporary);
-            return Err(error);
-        }
-        Ok(file)
-    }
-
-    fn publish(&self, temporary: &Path, path: &Path) -> io::Result<()> {
-        match rt::fs::rename(temporary, path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                rt::fs::create_dir_all(path.parent().expect("a stored file has a shard directory"))?;
-                rt::fs::rename(temporary, path)
-            }
-            renamed => renamed,
-        }
     }
 }

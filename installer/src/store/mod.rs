@@ -4,6 +4,7 @@
 //! there. A tarball's row is queued only after all its files are in place, so a committed row means complete files.
 
 pub mod cafs;
+mod cas_writer;
 mod download_locks;
 mod index;
 mod index_writer;
@@ -12,6 +13,7 @@ mod prune;
 pub mod verify;
 
 pub use cafs::{PackageFiles, StoreDir, StoredFile, digest};
+pub use cas_writer::CasWriter;
 pub use download_locks::{DownloadLock, DownloadLocks};
 pub use index::{IndexError, PackageRow, RowKey, StoreIndex};
 pub use index_writer::{BUSY_PAUSES, QueuedRow, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};

@@ -8,7 +8,7 @@ use crate::config::TarballLimits;
 use crate::git;
 use crate::package::BundledManifest;
 use crate::packlist;
-use crate::store::{PackageFiles, PackageRow, StoreDir};
+use crate::store::{CasWriter, PackageFiles, PackageRow, StoreDir};
 use flate2::read::MultiGzDecoder;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -170,6 +170,8 @@ fn unpack_entries<R: Read>(
     limits: TarballLimits,
     is_archive: bool,
 ) -> Result<Unpacked, ExtractError> {
+    let refused = |source| ExtractError::Store { path: store.root().to_owned(), source };
+    let writer = CasWriter::open(store).map_err(refused)?;
     let mut contents = Unpacked::default();
     let mut buffer = Vec::new();
     let mut unpacked: u64 = 0;
@@ -193,8 +195,7 @@ fn unpack_entries<R: Read>(
         }
         let bytes = bytes_of(&mut entry, tar, &mut buffer).map_err(ExtractError::Damaged)?;
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
-        let refused = |source| ExtractError::Store { path: store.root().to_owned(), source };
-        let file = store.write_cas_file(bytes, executable).map_err(refused)?;
+        let file = writer.write(bytes, executable).map_err(refused)?;
         if path == "package.json" {
             contents.package_json = Some(bytes.to_vec());
         }

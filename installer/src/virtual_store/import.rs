@@ -7,7 +7,7 @@ use super::boot_note;
 use super::places::Slot;
 use crate::package::files_of_directory;
 use crate::patch::{Patch, PatchError};
-use crate::rt::{self, TEMPORARY_PREFIX};
+use crate::rt::{self, Dir, TEMPORARY_PREFIX};
 use crate::store::{PackageFiles, StoreDir, StoredFile};
 use std::collections::BTreeSet;
 use std::io;
@@ -37,10 +37,10 @@ pub enum Imported {
     Present,
 }
 
-type Method = fn(&Path, &Path) -> io::Result<()>;
+type Method = fn(&Dir, &str, &Dir, &str) -> io::Result<()>;
 
 /// Cheapest first.
-const METHODS: [Method; 3] = [rt::fs::reflink, rt::fs::hard_link, rt::fs::copy];
+const METHODS: [Method; 3] = [Dir::reflink, Dir::hard_link, Dir::copy];
 
 /// A package's directory could not be filled. None is left half-filled.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -222,34 +222,38 @@ impl Importer {
     }
 
     fn fill(&self, files: &PackageFiles, store: &StoreDir, dir: &Path, whole: bool) -> Result<(), ImportError> {
-        create_dir(dir)?;
+        let io = |path: PathBuf| |source: io::Error| ImportError::Io { path, source };
+        let to = rt::fs::create_dir_all(dir).and_then(|()| Dir::open(dir)).map_err(io(dir.to_owned()))?;
+        let missing = |file: &StoredFile| ImportError::MissingStoreFile { path: store.file_path(file) };
+        let Some(first) = files.values().next() else { return Ok(()) };
+        let from = Dir::open(&store.files_dir()).map_err(|_| missing(first))?;
         let mut created = BTreeSet::new();
         for (path, file) in files {
             if let Some((parent, _)) = path.rsplit_once('/')
                 && created.insert(parent)
             {
-                create_dir(&dir.join(parent))?;
+                to.create_dir_all(parent).map_err(io(dir.join(parent)))?;
             }
-            let stored = store.file_path(file);
-            if !whole && !store.has(file) {
-                return Err(ImportError::MissingStoreFile { path: stored });
+            let name = file.name();
+            if !whole && !file.is_whole(from.size(&name)) {
+                return Err(missing(file));
             }
-            self.place(&stored, &dir.join(path))?;
+            self.place((&from, &name), (&to, path))?;
         }
         Ok(())
     }
 
-    fn place(&self, from: &Path, to: &Path) -> Result<(), ImportError> {
+    fn place(&self, (from, name): (&Dir, &str), (to, path): (&Dir, &str)) -> Result<(), ImportError> {
         let first = usize::from(self.method.load(Ordering::Relaxed));
         let mut last_error = None;
         for (index, method) in METHODS.iter().enumerate().skip(first) {
-            match method(from, to) {
+            match method(from, name, to, path) {
                 Ok(()) => {
                     self.method.fetch_max(index as u8, Ordering::Relaxed);
                     return Ok(());
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !rt::fs::exists(from) => {
-                    return Err(ImportError::MissingStoreFile { path: from.to_owned() });
+                Err(error) if error.kind() == io::ErrorKind::NotFound && from.size(name).is_err() => {
+                    return Err(ImportError::MissingStoreFile { path: from.join(name) });
                 }
                 // Two entries that are one file on a disk that ignores case: the first one stays.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
@@ -257,12 +261,8 @@ impl Importer {
             }
         }
         let source = last_error.expect("there is at least one method");
-        Err(ImportError::Io { path: to.to_owned(), source })
+        Err(ImportError::Io { path: to.join(path), source })
     }
-}
-
-fn create_dir(dir: &Path) -> Result<(), ImportError> {
-    rt::fs::create_dir_all(dir).map_err(|source| ImportError::Io { path: dir.to_owned(), source })
 }
 
 /// Whether a directory has these files and no others, byte by byte; what lies in its node_modules does not count.
@@ -286,13 +286,14 @@ pub(super) fn is_whole(files: &PackageFiles, dir: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::CasWriter;
 
     fn store_with(files: &[(&str, &str)]) -> (tempfile::TempDir, StoreDir, PackageFiles) {
         let dir = tempfile::tempdir().unwrap();
         let store = StoreDir::new(&dir.path().join("store"));
         store.create().unwrap();
-        let stored =
-            files.iter().map(|(path, text)| (path.to_string(), store.write_cas_file(text.as_bytes(), false).unwrap()));
+        let writer = CasWriter::open(&store).unwrap();
+        let stored = files.iter().map(|(path, text)| (path.to_string(), writer.write(text.as_bytes(), false).unwrap()));
         let stored = stored.collect();
         (dir, store, stored)
     }
