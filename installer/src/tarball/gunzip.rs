@@ -1,28 +1,44 @@
 //! Decompression at one go: quicker than as a stream, where all of a tarball fits into memory.
 
 use libdeflater::Decompressor;
+use std::cell::LazyCell;
 
 /// The magic number that gzip begins with, and its only method of compression; a tarball that begins otherwise is taken as
 /// plain tar, as npm does.
 pub(super) const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// The largest tarball that is decompressed at one go, in bytes of tar. Of npm's packages all but a few in a thousand are smaller.
-const WHOLE_BYTES_MAX: usize = 16 << 20;
+const WHOLE_BYTES_MAX: usize = 32 << 20;
 
 /// How many bytes at the end say how long the contents are.
 const LENGTH_BYTES: usize = 4;
 
+/// How many bytes a part ends with: the checksum of its contents, and their length.
+const TRAILER_BYTES: usize = 8;
+
 /// The contents, where they can be had at one go: they are not too long, they are what their checksum and their length say, and
-/// nothing that could be another part begins within. Whatever is wrong otherwise, whoever reads the stream finds out.
+/// they are all. Whatever is wrong otherwise, whoever reads the stream finds out.
 pub(super) fn whole(gzip: &[u8]) -> Option<Vec<u8>> {
     let length = u32::from_le_bytes(*gzip.last_chunk::<LENGTH_BYTES>()?);
     let length = usize::try_from(length).ok().filter(|length| *length <= WHOLE_BYTES_MAX)?;
-    if !gzip.starts_with(&GZIP_MAGIC) || memchr::memmem::find(&gzip[GZIP_MAGIC.len()..], &GZIP_MAGIC).is_some() {
+    if !gzip.starts_with(&GZIP_MAGIC) {
         return None;
     }
     let mut contents = vec![0; length];
     let written = Decompressor::new().gzip_decompress(gzip, &mut contents).ok()?;
-    (written == length).then_some(contents)
+    (written == length && !ends_before_the_end(gzip, &contents)).then_some(contents)
+}
+
+/// Whether the part with these contents is followed by another. Its magic number alone says little: in a few megabytes, those
+/// three bytes are there by chance; not so after what this part ends with.
+fn ends_before_the_end(gzip: &[u8], contents: &[u8]) -> bool {
+    let trailer = LazyCell::new(|| {
+        let mut trailer = [0; TRAILER_BYTES];
+        trailer[..LENGTH_BYTES].copy_from_slice(&libdeflater::crc32(contents).to_le_bytes());
+        trailer[LENGTH_BYTES..].copy_from_slice(&(contents.len() as u32).to_le_bytes());
+        trailer
+    });
+    memchr::memmem::find_iter(gzip, &GZIP_MAGIC).any(|at| at > 0 && gzip[..at].ends_with(&*trailer))
 }
 
 #[cfg(test)]
@@ -43,6 +59,9 @@ mod tests {
         let contents = b"contents ".repeat(1000);
         assert_eq!(whole(&gzip(&contents)).unwrap(), contents);
         assert_eq!(whole(&gzip(b"")).unwrap(), b"");
+        let mut stored = GzEncoder::new(Vec::new(), Compression::none());
+        stored.write_all(&GZIP_MAGIC).unwrap();
+        assert_eq!(whole(&stored.finish().unwrap()).unwrap(), GZIP_MAGIC, "it looks like another part, and is none");
     }
 
     #[test]
