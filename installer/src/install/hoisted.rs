@@ -89,7 +89,14 @@ pub(super) async fn link<C: Coordinator>(
     let bins = bins::plan_hoisted(&links, providers, layout, locations);
     // Nothing is left in node_modules/.pnpm, whatever tree was there before.
     let (nothing, dirs) = (InstalledPackages::new(), project.dirs());
-    let wanted = prune::Wanted { links: &links, bins: &bins, installed: &nothing, of_others: None, projects: &dirs };
+    let wanted = prune::Wanted {
+        links: &links,
+        bins: &bins,
+        installed: &nothing,
+        of_others: None,
+        projects: &dirs,
+        is_new: false,
+    };
     let mut pruned = prune::plan(layout, wanted);
     pruned.add_inner_commands(locations, &bins);
     let hoisted_projects = links.hoisted_projects.iter().filter_map(|(name, dir)| {

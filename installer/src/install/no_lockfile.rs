@@ -50,7 +50,7 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     stages::begin_changes(project).await?;
     let (importers, snapshots) = (project.selection.importers.clone(), installed.keys().cloned().collect());
     let places = stages::places(project, session, &lockfile, &importers, &snapshots).await?;
-    let filled = Filled { importers, installed, places };
+    let filled = Filled { is_new: false, importers, installed, places };
     if filled.places.are_known_late() {
         import_all(session, &filled).await?;
     }

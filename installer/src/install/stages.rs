@@ -94,6 +94,8 @@ pub(super) async fn begin_changes(project: &Project) -> Result<(), InstallError>
 
 /// What there is once every package has its files.
 pub(super) struct Filled {
+    /// Whether there was no virtual store before.
+    pub(super) is_new: bool,
     /// The projects that the packages are for.
     pub(super) importers: BTreeSet<ImporterId>,
     pub(super) installed: InstalledPackages,
@@ -122,6 +124,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
     session: &Session<C>,
     lockfile: &Lockfile,
 ) -> Result<Filled, InstallError> {
+    let is_new = !rt::fs::exists(&project.layout.virtual_store_dir);
     let importers = hoisted::importers(project, lockfile).await;
     let snapshots = lockfile::installable(lockfile, &importers, &session.platform, session.options.include);
     let places = places(project, session, lockfile, &importers, &snapshots).await?;
@@ -145,7 +148,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
         let row = copy_directory(project, session, lockfile, &dep_path, &places).await?;
         installed.insert(dep_path, row);
     }
-    Ok(Filled { importers, installed, places })
+    Ok(Filled { is_new, importers, installed, places })
 }
 
 /// The directory that a package is a copy of.
@@ -295,8 +298,14 @@ async fn link<C: Coordinator>(
         lockfile::installable(lockfile, all, &session.platform, IncludeKinds::ALL)
     });
     let projects = project.dirs();
-    let wanted =
-        prune::Wanted { links: &links, bins: &bins, installed, of_others: of_others.as_ref(), projects: &projects };
+    let wanted = prune::Wanted {
+        links: &links,
+        bins: &bins,
+        installed,
+        of_others: of_others.as_ref(),
+        projects: &projects,
+        is_new: filled.is_new,
+    };
     let pruned = prune::plan(layout, wanted);
     let lockfiles = [Some(lockfile), project.previous_lockfile()];
     let changes = Changes {

@@ -245,11 +245,17 @@ pub fn apply(link: &Link, layout: &Layout) -> Result<(), LinkError> {
         let path = link.path.clone();
         move |source| LinkError { action, path, source }
     };
-    match rt::fs::kind(&link.path) {
-        Ok(FileKind::Symlink) if rt::fs::read_link(&link.path).is_ok_and(|there| there == target) => return Ok(()),
-        Ok(FileKind::Symlink | FileKind::File) => rt::fs::remove_file(&link.path).map_err(failed("replace"))?,
-        Ok(FileKind::Directory) => move_aside(&link.path, layout).map_err(failed("move aside"))?,
-        Err(_) => rt::fs::create_dir_all(parent).map_err(failed("create"))?,
+    // Most often its directory is there, and it is not.
+    match rt::fs::symlink(&target, &link.path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match rt::fs::kind(&link.path) {
+            Ok(FileKind::Symlink) if rt::fs::read_link(&link.path).is_ok_and(|there| there == target) => return Ok(()),
+            Ok(FileKind::Directory) => move_aside(&link.path, layout).map_err(failed("move aside"))?,
+            _ => rt::fs::remove_file(&link.path).map_err(failed("replace"))?,
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            rt::fs::create_dir_all(parent).map_err(failed("create"))?;
+        }
+        made => return made.map_err(failed("create")),
     }
     match rt::fs::symlink(&target, &link.path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

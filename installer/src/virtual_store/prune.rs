@@ -36,6 +36,8 @@ pub struct Wanted<'a> {
     pub of_others: Option<&'a BTreeSet<DepPath>>,
     /// The directories of the workspace's projects: a link to one was made by an installer.
     pub projects: &'a BTreeSet<PathBuf>,
+    /// Whether this install made the virtual store: then nothing in it is old.
+    pub is_new: bool,
 }
 
 /// Compares node_modules with what is wanted. Reads directories, changes nothing.
@@ -55,9 +57,11 @@ pub fn plan(layout: &Layout, wanted: Wanted<'_>) -> PrunePlan {
     if wanted.of_others.is_none() && sweep.modules(&hoisted_modules_dir) == Left::Nothing {
         sweep.plan.directories.push(hoisted_modules_dir);
     }
-    sweep.snapshots(wanted.installed, wanted.of_others);
-    let here = wanted.installed.keys().filter(|dep_path| layout.entry(dep_path).is_none());
-    here.for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
+    if !wanted.is_new {
+        sweep.snapshots(wanted.installed, wanted.of_others);
+        let here = wanted.installed.keys().filter(|dep_path| layout.entry(dep_path).is_none());
+        here.for_each(|dep_path| sweep.own_commands(&layout.own_modules_dir(dep_path).join(".bin")));
+    }
     sweep.plan
 }
 
@@ -249,7 +253,14 @@ mod tests {
             ..LinkPlan::default()
         };
         let installed = [("a@1.0.0".to_owned(), Arc::default())].into();
-        let wanted = Wanted { links: &links, bins: &[], installed: &installed, of_others: None, projects: &projects };
+        let wanted = Wanted {
+            links: &links,
+            bins: &[],
+            installed: &installed,
+            of_others: None,
+            projects: &projects,
+            is_new: false,
+        };
         let others = ["old@1.0.0".to_owned()].into();
         assert_eq!(plan(&layout, Wanted { of_others: Some(&others), ..wanted }).snapshots, 0);
         let pruned = plan(&layout, wanted);

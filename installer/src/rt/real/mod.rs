@@ -71,11 +71,12 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
-    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+    use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
     if items.is_empty() {
         return Vec::new();
     }
-    blocking(label, move || items.into_par_iter().map(f).collect()).await
+    // Each on its own: a few take far longer than the others.
+    blocking(label, move || items.into_par_iter().with_max_len(1).map(f).collect()).await
 }
 
 /// An interleaving point: nothing, in a real build.
