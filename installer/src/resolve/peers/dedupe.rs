@@ -33,17 +33,20 @@ impl Variants {
         let mut given_way = BTreeMap::new();
         let mut left = Vec::new();
         for group in groups {
-            let mut apart: BTreeSet<&DepPath> = group.iter().collect();
-            let mut rest: Vec<&DepPath> = group.iter().collect();
-            while !rest.is_empty() {
-                rest.sort_by_key(|dep_path| self.by_dep_path[*dep_path].size());
+            let variants: Vec<&Variant> = group.iter().map(|dep_path| &self.by_dep_path[dep_path]).collect();
+            let covered = covered(&variants);
+            let mut apart: BTreeSet<usize> = (0..group.len()).collect();
+            let mut rest: Vec<usize> = (0..group.len()).collect();
+            // As soon as none of those that are left covers another, nothing more happens.
+            while rest.iter().any(|variant| !covered[*variant].is_empty()) {
+                rest.sort_by_key(|variant| variants[*variant].size());
                 let Some(largest) = rest.pop() else { break };
                 let mut others = Vec::new();
                 while let Some(smaller) = rest.pop() {
-                    if self.by_dep_path[largest].covers(&self.by_dep_path[smaller]) {
-                        given_way.insert(smaller.clone(), largest.clone());
-                        apart.remove(largest);
-                        apart.remove(smaller);
+                    if covered[largest].contains(&smaller) {
+                        given_way.insert(group[smaller].clone(), group[largest].clone());
+                        apart.remove(&largest);
+                        apart.remove(&smaller);
                     } else {
                         others.push(smaller);
                     }
@@ -51,11 +54,33 @@ impl Variants {
                 rest = others;
             }
             if !apart.is_empty() {
-                left.push(group.iter().filter(|dep_path| apart.contains(dep_path)).cloned().collect());
+                left.push(apart.into_iter().map(|variant| group[variant].clone()).collect());
             }
         }
         (given_way, left)
     }
+}
+
+/// Which others each variant of a package covers. Whatever covers one has the dependency of it that fewest have, so that among
+/// thousands few have to be looked at.
+fn covered(variants: &[&Variant]) -> Vec<BTreeSet<usize>> {
+    let mut that_have: BTreeMap<&DepPath, Vec<usize>> = BTreeMap::new();
+    for (number, variant) in variants.iter().enumerate() {
+        for dep_path in variant.dependencies.values().collect::<BTreeSet<_>>() {
+            that_have.entry(dep_path).or_default().push(number);
+        }
+    }
+    let all: Vec<usize> = (0..variants.len()).collect();
+    let mut covered = vec![BTreeSet::new(); variants.len()];
+    for (smaller, variant) in variants.iter().enumerate() {
+        let that_may = variant.dependencies.values().map(|dep_path| &that_have[dep_path]).min_by_key(|have| have.len());
+        for larger in that_may.unwrap_or(&all).iter().filter(|larger| **larger != smaller) {
+            if variants[*larger].covers(variant) {
+                covered[*larger].insert(smaller);
+            }
+        }
+    }
+    covered
 }
 
 impl Variant {

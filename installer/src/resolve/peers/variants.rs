@@ -57,12 +57,10 @@ impl Variants {
                 depths.entry(dep_path).and_modify(|known| *known = depth.min(*known));
                 continue;
             };
-            let of_package = variants.of_package.entry(package).or_default();
-            if !of_package.contains(&dep_path) {
-                of_package.push(dep_path.clone());
-            }
-            if depths.get(&dep_path).is_some_and(|known| *known <= depth) {
-                continue;
+            match depths.get(&dep_path) {
+                Some(known) if *known <= depth => continue,
+                Some(_) => {}
+                None => variants.of_package.entry(package).or_default().push(dep_path.clone()),
             }
             depths.insert(dep_path.clone(), depth);
             let variant = Variant {
