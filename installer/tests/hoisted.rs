@@ -324,6 +324,7 @@ fn a_directory_is_copied_again_when_it_changes() {
     write(dir.path(), "local/x.js", "1");
     succeeded(&lockstep(&registry, dir.path(), &[]));
     assert_eq!(read(dir.path(), "node_modules/local/node_modules/leaf/v"), "1");
+    assert_eq!(modules(dir.path())["injectedDeps"], json!({ "local": ["node_modules/local"] }));
     write(dir.path(), "node_modules/local/node_modules/leaf/mark", "");
     write(dir.path(), "local/x.js", "2");
     succeeded(&lockstep(&registry, dir.path(), &[]));

@@ -7,7 +7,7 @@ use super::hoisted::{Locations, Record};
 use super::link::relative_path;
 use super::{InstalledPackages, Layout};
 use crate::config::NodeLinker;
-use crate::lockfile::{DepPath, IncludeKinds, Lockfile};
+use crate::lockfile::{DepPath, IncludeKinds, Lockfile, package_key};
 use crate::rt;
 use crate::workspace::ImporterId;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct ModulesYaml {
     store_dir: PathBuf,
     virtual_store_dir: PathBuf,
     virtual_store_dir_max_length: usize,
+    /// A directory that was copied, from the lockfile → its copies, from the root.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    injected_deps: BTreeMap<String, BTreeSet<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hoisted_locations: Option<BTreeMap<DepPath, Vec<String>>>,
     allow_builds: BTreeMap<String, bool>,
@@ -167,10 +170,29 @@ impl ModulesYaml {
                 None => PathBuf::from(".pnpm"),
             },
             virtual_store_dir_max_length: super::layout::DIRECTORY_NAME_BYTES_MAX,
+            injected_deps: injected_deps(layout, contents),
             hoisted_locations: locations,
             allow_builds: contents.allow_builds.clone(),
         }
     }
+}
+
+/// The copies of directories.
+fn injected_deps(layout: &Layout, contents: &Contents<'_>) -> BTreeMap<String, BTreeSet<String>> {
+    let mut injected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for dep_path in contents.installed.keys() {
+        let package = contents.current.packages.get(package_key(dep_path));
+        let Some(directory) = package.and_then(|package| package.resolution.directory.clone()) else { continue };
+        let copies = match contents.tree {
+            Tree::Isolated { .. } => {
+                let copy = relative_path(&layout.package_dir(dep_path), &layout.project_dir);
+                vec![copy.to_string_lossy().into_owned()]
+            }
+            Tree::Hoisted { locations, .. } => locations.by_snapshot().get(dep_path).cloned().unwrap_or_default(),
+        };
+        injected.entry(directory).or_default().extend(copies);
+    }
+    injected
 }
 
 /// Writes both files. To be called when everything else is in place; blocks.
