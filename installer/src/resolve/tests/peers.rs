@@ -176,16 +176,7 @@ fn a_dependency_that_is_a_peer_too_is_a_peer_alone_where_it_stands_above() {
 /// As in pnpm; Nuxt's jiti and that of tailwindcss showed it.
 #[test]
 fn of_two_that_are_peers_somewhere_the_last_counts_as_the_project_s_and_development_comes_first() {
-    let optional = json!({ "lib": { "optional": true } });
-    let user = json!({ "peerDependencies": { "lib": "*" }, "peerDependenciesMeta": optional });
-    let brings = |version: &str| json!({ "dependencies": { "lib": version, "user": "1" } });
-    let memory = Memory::default()
-        .with("lib", "1.0.0", json!({}))
-        .with("lib", "2.0.0", json!({}))
-        .with("user", "1.0.0", user.clone())
-        .with("other-user", "1.0.0", user)
-        .with("a", "1.0.0", brings("1.0.0"))
-        .with("b", "1.0.0", brings("2.0.0"));
+    let memory = two_that_bring_a_peer();
     let of = |dependencies: &[&str], dev: &[&str]| {
         let all = |names: &[&str]| names.iter().map(|name| (name.to_string(), "1")).collect::<BTreeMap<_, _>>();
         let project = json!({ "dependencies": all(dependencies), "devDependencies": all(dev) });
@@ -195,6 +186,39 @@ fn of_two_that_are_peers_somewhere_the_last_counts_as_the_project_s_and_developm
     assert_eq!(of(&["a", "b", "other-user"], &[]), "other-user@1.0.0(lib@2.0.0)");
     assert_eq!(of(&["a", "other-user"], &["b"]), "other-user@1.0.0(lib@1.0.0)");
     assert_eq!(of(&["other-user"], &["a", "b"]), "other-user@1.0.0(lib@2.0.0)");
+}
+
+/// As in pnpm; Nuxt in several orders showed it.
+#[test]
+fn those_of_one_kind_come_as_package_json_has_them_and_the_project_s_own_peers_first() {
+    let memory = two_that_bring_a_peer();
+    for (text, lib) in [
+        (r#"{"dependencies":{"a":"1","other-user":"1","b":"1"}}"#, "2.0.0"),
+        (r#"{"dependencies":{"other-user":"1","b":"1","a":"1"}}"#, "1.0.0"),
+        (r#"{"dependencies":{"b":"1","a":"1","other-user":"1"},"peerDependencies":{"a":"1"}}"#, "2.0.0"),
+    ] {
+        let manifest = Manifest::parse(text.as_bytes(), Path::new("package.json")).unwrap();
+        let settings = ProjectSettings::default();
+        let workspace = Workspace::new(Path::new("/p"), [(ROOT.to_owned(), manifest)].into(), &settings).unwrap();
+        let (packuments, hook) = (&memory, &Heard::default());
+        let request = ResolveRequest { workspace: &workspace, packuments, foreign: &Nowhere, previous: None, hook };
+        let lockfile = run(resolve(request)).unwrap();
+        assert!(lockfile.snapshots.contains_key(&format!("other-user@1.0.0(lib@{lib})")), "{text}");
+    }
+}
+
+/// Two packages that bring a library and its user, and another user.
+fn two_that_bring_a_peer() -> Memory {
+    let optional = json!({ "lib": { "optional": true } });
+    let user = json!({ "peerDependencies": { "lib": "*" }, "peerDependenciesMeta": optional });
+    let brings = |version: &str| json!({ "dependencies": { "lib": version, "user": "1" } });
+    Memory::default()
+        .with("lib", "1.0.0", json!({}))
+        .with("lib", "2.0.0", json!({}))
+        .with("user", "1.0.0", user.clone())
+        .with("other-user", "1.0.0", user)
+        .with("a", "1.0.0", brings("1.0.0"))
+        .with("b", "1.0.0", brings("2.0.0"))
 }
 
 /// pnpm/pnpm#12079: the plugin and the parser that it gets have to agree on their peer.
