@@ -8,7 +8,7 @@ use crate::scenario::{Install, Scenario};
 use crate::scheduler::{MAIN, Scheduler, own_name};
 use crate::threads;
 use crate::trace::TraceEntry;
-use installer::config::Settings;
+use installer::config::{NodeLinker, Settings};
 use installer::install::{CoordinationMode, InstallError, InstallOptions, InstallPath, Summary, install_with};
 use installer::reporter::{ProgressEvent, Reporter};
 use installer::rt::simulated;
@@ -114,6 +114,9 @@ fn options(scenario: &Scenario, coordination: Coordination, install: usize) -> I
     settings.network.fetch_retry_maxtimeout = Duration::from_secs(60);
     settings.network.fetch_timeout = FETCH_TIMEOUT;
     settings.project.enable_global_virtual_store = scenario.global_virtual_store;
+    if scenario.hoisted {
+        settings.project.node_linker = NodeLinker::Hoisted;
+    }
     let dir = project_dir(scenario.project_of(install));
     if !scenario.members.is_empty() {
         settings.project.packages = scenario.members.keys().cloned().collect();

@@ -2,6 +2,7 @@
 
 use super::{Oracle, Violation};
 use crate::observation::Observation;
+use crate::scenario::Crash;
 use crate::scheduler::install_of;
 use crate::trace::What;
 use installer::rt::Point;
@@ -25,7 +26,9 @@ impl Oracle for OnePerProject {
             let install = install_of(&entry.task);
             match entry.what {
                 What::At(Point::PartitionRead) => drop(working.insert(install)),
-                What::At(Point::InstallFinish) => drop(working.remove(&install)),
+                What::At(Point::InstallFinish) | What::Crashed(Crash::Kill | Crash::PowerLoss) => {
+                    working.remove(&install);
+                }
                 _ => {}
             }
             if working.len() > 1 {
@@ -59,6 +62,9 @@ mod tests {
         assert!(check(&OnePerProject, &run).is_ok());
         run.trace.swap(1, 2);
         assert!(check(&OnePerProject, &run).unwrap_err().sentence.contains("installs 1 and 2"));
+        run.trace.insert(1, TraceEntry { at_us: 0, task: "claim".into(), what: What::Crashed(Crash::Kill) });
+        assert!(check(&OnePerProject, &run).is_ok(), "the first is dead when the second begins");
+        run.trace.remove(1);
         run.scenario = scenario(json!({ "beside": 1 }));
         assert!(check(&OnePerProject, &run).is_ok(), "each in a project of its own");
     }

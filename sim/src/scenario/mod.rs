@@ -78,6 +78,9 @@ pub struct Scenario {
     /// Whether packages are put in place once for all projects, in the store.
     #[serde(default, skip_serializing_if = "is_default")]
     pub global_virtual_store: bool,
+    /// Whether node_modules consists of real directories (`nodeLinker: hoisted`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hoisted: bool,
     /// How the install ends before its time, once. A second one goes on from what is left: that one is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crash: Option<Crash>,
