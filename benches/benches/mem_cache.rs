@@ -1,42 +1,14 @@
 //! What the coordination costs: one fetch that finds a finished download (hit), one that starts a download (miss), and
 //! one that waits for a download in flight (wait), each beside the same download without the cache.
 
+use benches::cost_free::{Instant, key};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use installer::package::PackageId;
 use installer::registry::Demand;
-use installer::tarball::{
-    CacheKey, Caller, Coordinator, Download, Fetched, MemCache, Source, TarballError, TarballErrorCause,
-};
+use installer::tarball::{Caller, Coordinator, Download, MemCache};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime;
-
-/// A download that costs nothing: what is left is the cache.
-#[derive(Clone)]
-struct Instant;
-
-impl Download for Instant {
-    fn name(&self) -> String {
-        String::new()
-    }
-
-    async fn run(&self, _demand: Demand) -> Result<Fetched, TarballError> {
-        Ok(Fetched { row: Arc::default(), source: Source::Network })
-    }
-
-    fn lost(&self, reason: String) -> TarballError {
-        TarballError {
-            package: PackageId::new("bench", "1.0.0"),
-            url: String::new(),
-            cause: TarballErrorCause::Lost(reason),
-        }
-    }
-}
-
-fn key(index: usize) -> CacheKey {
-    CacheKey { url: format!("http://registry/p{index}/-/p{index}-1.0.0.tgz"), integrity: Some("sha512-x".to_owned()) }
-}
 
 fn mem_cache(c: &mut Criterion) {
     // One thread: with several, waking a thread that sleeps costs a hundred times what the cache does.

@@ -2,9 +2,10 @@
 //!
 //! [`recording`] keeps what a registry answered, [`replay`] answers it again on loopback. [`compat`] holds lockstep against
 //! pnpm, [`speed`] against every installer that is there. [`load`] installs very much, [`growth`] more and
-//! more, [`soak`] very often; all of [`generated`] packages.
+//! more, [`soak`] very often; all of [`generated`] packages. [`cost_free`] downloads are for the benches of the cache.
 
 pub mod compat;
+pub mod cost_free;
 pub mod generated;
 pub mod growth;
 pub mod handles;

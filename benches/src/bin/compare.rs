@@ -30,7 +30,7 @@ struct Args {
     /// What goes over the line to the registry [default: no limit]
     #[arg(long, value_name = "MBIT/S")]
     bandwidth: Option<u64>,
-    /// A program that takes part: pnpm, bun or npm, and its executable [default: those on PATH]
+    /// A program that takes part: pnpm, aube, bun or npm, and its executable [default: those on PATH]
     #[arg(long = "peer", value_name = "KIND=FILE")]
     peers: Vec<String>,
     /// Let no program take part that is not named with --peer
@@ -86,6 +86,14 @@ fn run(args: &Args) -> io::Result<()> {
 }
 
 /// lockstep as it is, without coordination and with a global virtual store; then everyone else.
+/// What the other installers are called, and how each takes part.
+const KINDS: &[(&str, &[Kind])] = &[
+    ("pnpm", &[Kind::PnpmShared, Kind::Pnpm]),
+    ("aube", &[Kind::AubeShared, Kind::Aube]),
+    ("bun", &[Kind::Bun]),
+    ("npm", &[Kind::Npm]),
+];
+
 fn peers(args: &Args) -> io::Result<Vec<Peer>> {
     let lockstep = benches::lockstep::executable(args.lockstep.as_deref())?;
     let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated, Kind::LockstepShared];
@@ -95,19 +103,17 @@ fn peers(args: &Args) -> io::Result<Vec<Peer>> {
         let (kind, path) = pair(peer)?;
         named.push((kind.to_owned(), PathBuf::from(path).canonicalize()?));
     }
-    for (name, kind) in [("pnpm", Kind::Pnpm), ("bun", Kind::Bun), ("npm", Kind::Npm)] {
+    for (name, kinds) in KINDS {
         let by_name = named.iter().find(|(named, _)| named == name).map(|(_, path)| path.clone());
         let found = by_name.or_else(|| if args.only_named { None } else { program::find(name) });
         if let Some(executable) = found {
-            if kind == Kind::Pnpm {
-                peers.push(Peer::new(Kind::PnpmShared, executable.clone()).with_version()?);
+            for kind in *kinds {
+                peers.push(Peer::new(*kind, executable.clone()).with_version()?);
             }
-            peers.push(Peer::new(kind, executable).with_version()?);
         }
     }
-    let known = ["pnpm", "bun", "npm"];
-    match named.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        Some((name, _)) => Err(io::Error::other(format!("there is no peer {name}: it is pnpm, bun or npm"))),
+    match named.iter().find(|(name, _)| !KINDS.iter().any(|(known, _)| known == name)) {
+        Some((name, _)) => Err(io::Error::other(format!("there is no peer {name}: it is pnpm, aube, bun or npm"))),
         None => Ok(peers),
     }
 }

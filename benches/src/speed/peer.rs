@@ -18,6 +18,10 @@ pub enum Kind {
     Pnpm,
     /// pnpm 12 with `enableGlobalVirtualStore`.
     PnpmShared,
+    /// aube, told to have no global virtual store.
+    Aube,
+    /// aube as it is, with a global virtual store.
+    AubeShared,
     /// bun.
     Bun,
     /// npm.
@@ -53,6 +57,8 @@ impl Peer {
             Kind::LockstepShared => "lockstep, global virtual store",
             Kind::Pnpm => "pnpm",
             Kind::PnpmShared => "pnpm, global virtual store, version",
+            Kind::Aube => "aube",
+            Kind::AubeShared => "aube, global virtual store, version",
             Kind::Bun => "bun",
             Kind::Npm => "npm",
         };
@@ -93,6 +99,13 @@ impl Peer {
                     command.env("pnpm_config_enable_global_virtual_store", "true");
                 }
             }
+            Kind::Aube | Kind::AubeShared => {
+                command.args(["install", "--ignore-scripts", "--silent", "--registry", registry]);
+                command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
+                let shared = if self.kind == Kind::AubeShared { "enable" } else { "disable" };
+                command.arg(format!("--{shared}-global-virtual-store"));
+                command.env("npm_config_store_dir", &place.store).env("AUBE_NO_UPDATE_CHECK", "1");
+            }
             Kind::Bun => {
                 command.args(["install", "--ignore-scripts", "--silent", "--registry", registry]);
                 command.env("BUN_INSTALL_CACHE_DIR", &place.store).env("NPM_CONFIG_REGISTRY", registry);
@@ -111,6 +124,7 @@ impl Peer {
 
     fn lockfile(&self) -> &'static str {
         match self.kind {
+            Kind::Aube | Kind::AubeShared => "aube-lock.yaml",
             Kind::Bun => "bun.lock",
             Kind::Npm => "package-lock.json",
             _ => "pnpm-lock.yaml",
