@@ -49,10 +49,10 @@ fn modules(dir: &Path, found: &mut BTreeSet<String>) -> io::Result<()> {
     for (name, path) in entries {
         match name.as_str() {
             ".bin" | ".cache" => {}
-            // pnpm's virtual store: a directory for each variant, with a node_modules of its own.
-            ".pnpm" => {
-                for (_, variant) in directories(&path)?.unwrap_or_default() {
-                    modules(&variant.join("node_modules"), found)?;
+            // pnpm's virtual store and aube's: a directory for each variant, or a link to one, with a node_modules of its own.
+            ".pnpm" | ".aube" => {
+                for variant in std::fs::read_dir(&path)? {
+                    modules(&variant?.path().join("node_modules"), found)?;
                 }
             }
             scope if scope.starts_with('@') => {
@@ -124,16 +124,17 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(dir.path().join(target), path).unwrap();
         };
-        for name in ["a", "b", "unused"] {
+        for name in ["a", "b", "c", "unused"] {
             let path = dir.path().join(format!("store/links/{name}/node_modules/{name}"));
             std::fs::create_dir_all(&path).unwrap();
             std::fs::write(path.join("package.json"), format!(r#"{{"name":"{name}","version":"1.0.0"}}"#)).unwrap();
         }
         link("store/links/a/node_modules/a", "project/node_modules/@s/a");
         link("store/links/b/node_modules/b", "store/links/a/node_modules/b");
+        link("store/links/c", "project/node_modules/.aube/c@1.0.0");
         link("elsewhere", "project/node_modules/elsewhere");
         std::fs::create_dir_all(dir.path().join("elsewhere")).unwrap();
         let found = packages(&dir.path().join("project")).unwrap();
-        assert_eq!(found.iter().collect::<Vec<_>>(), ["a@1.0.0", "b@1.0.0"]);
+        assert_eq!(found.iter().collect::<Vec<_>>(), ["a@1.0.0", "b@1.0.0", "c@1.0.0"]);
     }
 }
