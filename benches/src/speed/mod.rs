@@ -124,7 +124,7 @@ impl Bench<'_> {
         self.registry.take_counts();
         let (ran, counts) = self.install(peer, place, case.is_frozen())?;
         let installed = tree::packages(&place.project)?.len();
-        if installed != expected {
+        if installed.abs_diff(expected) * 100 > expected * RUNS_DIFFER_PERCENT_MAX {
             let message = format!("{} left {installed} packages behind in {case}, not {expected}", peer.name);
             return Err(io::Error::other(message));
         }
@@ -143,6 +143,9 @@ impl Bench<'_> {
 
 /// The least that one program may install of what another does, in per cent: they resolve a little differently.
 const WORK_PERCENT_MIN: usize = 90;
+
+/// By how much one program's installs of the same may differ: aube resolves 1,488 packages one time and 1,491 another.
+const RUNS_DIFFER_PERCENT_MAX: usize = 1;
 
 fn run_of(ran: &Ran, counts: &RequestCounts) -> Run {
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;

@@ -3,9 +3,12 @@
 //! Fields that the installer does not use are ignored: `time` and the pnpmfile's checksum are not kept when the file is
 //! written again.
 
-use super::{LOCKFILE_VERSION, Lockfile};
+use super::{DepPath, LOCKFILE_VERSION, Lockfile, Snapshot};
 use crate::rt;
 use miette::Diagnostic;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -84,9 +87,8 @@ impl Lockfile {
         if version != LOCKFILE_VERSION {
             return Err(LockfileError::Version { path: path.to_owned(), version: version.to_owned() });
         }
-        // Without a budget: it bounds hostile documents, and the lockfile of a large project exceeds it.
-        let options = serde_saphyr::options! { budget: None, with_snippet: false };
-        let lockfile: Lockfile = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let lockfile = in_two_parts(text).map_or_else(|| from_yaml(text), Ok);
+        let lockfile: Lockfile = lockfile.map_err(|error| {
             let location = error.location();
             LockfileError::Syntax {
                 path: path.to_owned(),
@@ -132,6 +134,26 @@ impl Lockfile {
     }
 }
 
+fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
+    // Without a budget: it bounds hostile documents, and the lockfile of a large project exceeds it.
+    let options = serde_saphyr::options! { budget: None, with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options)
+}
+
+/// Reads the snapshots, which are half of a lockfile, beside what comes before. None where they are not the end of it, or a part
+/// makes no sense by itself: whoever reads the whole finds out why.
+fn in_two_parts(text: &str) -> Option<Lockfile> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct End {
+        snapshots: BTreeMap<DepPath, Snapshot>,
+    }
+    let (start, end) = text.split_at(text.find("\nsnapshots:")? + 1);
+    let (lockfile, end) = rt::join(|| from_yaml::<Lockfile>(start).ok(), || from_yaml::<End>(end).ok());
+    let (lockfile, End { snapshots }) = lockfile.filter(|start| start.snapshots.is_empty()).zip(end)?;
+    Some(Lockfile { snapshots, ..lockfile })
+}
+
 /// Git writes exactly seven of one sign at the start of a line.
 fn is_conflict_marker(line: &str) -> bool {
     ["<<<<<<<", ">>>>>>>", "|||||||"].iter().any(|marker| line.starts_with(marker)) || line == "======="
@@ -163,8 +185,28 @@ mod tests {
     }
 
     #[test]
+    fn both_ways_to_read_it_come_to_the_same() {
+        let start = "lockfileVersion: '9.0'\npackages:\n  a@1.0.0: {resolution: {integrity: sha512-AA==}}\n";
+        let end = "\nsnapshots:\n  a@1.0.0:\n    dependencies: {b: 1.0.0}\n";
+        let whole: Lockfile = from_yaml(&format!("{start}{end}")).unwrap();
+        assert_eq!(in_two_parts(&format!("{start}{end}")), Some(whole.clone()));
+        assert_eq!(whole.snapshots["a@1.0.0"].dependencies["b"], "1.0.0");
+        // The snapshots come first, or are text of something else, or are there twice: the whole decides.
+        for text in [
+            format!("lockfileVersion: '9.0'{end}packages: {{}}\n"),
+            format!("lockfileVersion: '9.0'\ntime: {{a: \"{end}\"}}\n"),
+            format!("{start}{end}{end}"),
+            format!("{start}{end}    cpu: [\n"),
+        ] {
+            assert_eq!(in_two_parts(&text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_shape_names_its_line() {
         let message = error("lockfileVersion: '9.0'\n\npackages:\n\n  a@1.0.0:\n    cpu: 7\n");
+        assert!(message.starts_with("pnpm-lock.yaml cannot be understood: line 6"), "{message}");
+        let message = error("lockfileVersion: '9.0'\n\nsnapshots:\n\n  a@1.0.0:\n    dependencies: 7\n");
         assert!(message.starts_with("pnpm-lock.yaml cannot be understood: line 6"), "{message}");
     }
 }

@@ -182,6 +182,11 @@ where
     results
 }
 
+/// Both, one after the other.
+pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    (a(), b())
+}
+
 /// An interleaving point: the world decides whether the task goes on, yields, or waits.
 pub async fn point(point: Point) {
     let branch = world().point(point);

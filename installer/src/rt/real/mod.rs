@@ -79,6 +79,11 @@ where
     blocking(label, move || items.into_par_iter().with_max_len(1).map(f).collect()).await
 }
 
+/// Both, on two threads where one is free.
+pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    rayon::join(a, b)
+}
+
 /// An interleaving point: nothing, in a real build.
 #[inline(always)]
 #[expect(clippy::unused_async, reason = "the simulated half may wait here")]
