@@ -3,7 +3,7 @@
 //! Layout: `files/ab/cdef…` with the suffix `-exec` for executables, so that a hard link carries the right mode.
 //! [`CasWriter`](super::CasWriter) puts them there.
 
-use crate::rt::{self, FileKind};
+use crate::rt::{self, Dir, FileKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -149,14 +149,10 @@ impl StoreDir {
         self.root.join("tmp")
     }
 
-    /// Whether this file is there with the size that it should have: files that were deleted or cut short behind our back
-    /// are not.
-    pub fn has(&self, file: &StoredFile) -> bool {
-        file.is_whole(rt::fs::size(&self.file_path(file)))
-    }
-
-    /// Whether all of a package's files are there; see [`has`](Self::has).
+    /// Whether all of a package's files are there with the sizes that they should have: files that were deleted or cut short
+    /// behind our back are not.
     pub fn has_all(&self, files: &PackageFiles) -> bool {
-        files.values().all(|file| self.has(file))
+        let there = Dir::open(&self.files_dir());
+        there.is_ok_and(|there| files.values().all(|file| file.is_whole(there.size(&file.name()))))
     }
 }
