@@ -48,7 +48,7 @@ impl Dir {
 
 #[cfg(all(unix, not(madsim)))]
 mod by_handle {
-    use super::{Dir, Path, io};
+    use super::{Dir, Path, fs, io};
     use nix::errno::Errno;
     use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
     use nix::sys::stat::{Mode, fstatat, mkdirat};
@@ -95,7 +95,7 @@ mod by_handle {
         /// When it does, or the disk refuses.
         pub fn write_new(&self, name: &str, bytes: &[u8], executable: bool) -> io::Result<()> {
             let access = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-            let mode = Mode::from_bits_truncate(if executable { 0o755 } else { 0o644 });
+            let mode = Mode::from_bits_truncate(fs::mode_of(executable).into());
             File::from(openat(&self.handle, name, access, mode)?).write_all(bytes)
         }
 

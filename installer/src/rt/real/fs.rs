@@ -20,11 +20,17 @@ pub fn write_new(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> 
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        options.mode(if executable { 0o755 } else { 0o644 });
+        options.mode(mode_of(executable).into());
     }
     #[cfg(not(unix))]
     let _ = executable;
     options.open(path)?.write_all(bytes)
+}
+
+/// The mode that a new file is to have.
+#[cfg(unix)]
+pub(in crate::rt) fn mode_of(executable: bool) -> u16 {
+    if executable { 0o755 } else { 0o644 }
 }
 
 /// Creates a directory and its parents; no error when it exists.
@@ -145,7 +151,7 @@ pub fn set_executable(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(path, fs::Permissions::from_mode(mode_of(true).into()))?;
     }
     #[cfg(not(unix))]
     let _ = path;
