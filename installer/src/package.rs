@@ -47,13 +47,10 @@ pub struct BundledManifest {
     /// The version in the tarball's package.json.
     pub version: String,
     /// Command name → path inside the package, normalised: `bin` as text, as a map, or `directories.bin`.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bin: BTreeMap<String, String>,
     /// Whether it has a preinstall, install or postinstall script, or a binding.gyp without an install script.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub has_build_script: bool,
     /// The script that makes what is published, where this is the archive of a repository and was not made so.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
 }
 
@@ -153,10 +150,10 @@ fn normalise(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoredFile;
+    use crate::store::{StoredFile, digest};
 
     fn files(paths: &[&str]) -> PackageFiles {
-        let file = StoredFile { digest: String::new(), executable: false, size: 0 };
+        let file = StoredFile { digest: digest(b""), executable: false, size: 0 };
         paths.iter().map(|path| (path.to_string(), file.clone())).collect()
     }
 

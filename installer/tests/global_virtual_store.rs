@@ -136,7 +136,7 @@ fn packages_are_put_in_place_once_for_all_projects() {
         "the store can be moved"
     );
     assert_eq!(read(leaf.join("lib/leaf.js")), "leaf");
-    assert_eq!(modules(&a)["virtualStoreDir"], json!("../../store/v2/links"));
+    assert_eq!(modules(&a)["virtualStoreDir"], json!("../../store/v3/links"));
     assert_eq!(names(&machine.store().tmp_dir()), [""; 0]);
 
     // The other one needs no file of the store.

@@ -31,9 +31,9 @@ pub fn committed_rows(disk: &ModelDisk, published: &Published) -> Vec<CommittedR
     let rows = rows.unwrap_or_default();
     let row = |(key, data): (String, Vec<u8>)| CommittedRow {
         package: published.integrities.get(&key).cloned(),
-        problem: match serde_json::from_slice::<PackageRow>(&data) {
-            Ok(row) => row.files.values().find_map(|file| problem(disk, &store, published, file)),
-            Err(error) => Some(format!("the row {key} cannot be read: {error}")),
+        problem: match PackageRow::parse(&data) {
+            Some(row) => row.files.values().find_map(|file| problem(disk, &store, published, file)),
+            None => Some(format!("the row {key} cannot be read")),
         },
     };
     rows.into_iter().map(row).collect()

@@ -6,6 +6,7 @@
 use crate::rt::{self, Dir, FileKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,26 +17,41 @@ const TEMPORARY_AGE_MAX: Duration = Duration::from_hours(24);
 /// A package's files: path inside the package (`/`-separated, relative) → where its bytes are.
 pub type PackageFiles = BTreeMap<String, StoredFile>;
 
+/// What a file's bytes hash to, by BLAKE3.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Digest([u8; 32]);
+
+/// As 64 hexadecimal digits.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// One file's bytes in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredFile {
-    /// BLAKE3 hash of the bytes, as 64 hexadecimal digits.
-    #[serde(rename = "h")]
-    pub digest: String,
+    /// What the bytes hash to.
+    pub digest: Digest,
     /// Whether any execute bit is set.
-    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
     /// Size in bytes.
-    #[serde(rename = "s")]
     pub size: u64,
 }
 
 impl StoredFile {
     /// Where its bytes are, below [`StoreDir::files_dir`].
     pub fn name(&self) -> String {
-        let (shard, rest) = self.digest.split_at(2);
+        let hex = blake3::Hash::from_bytes(self.digest.0).to_hex();
+        let (shard, rest) = hex.split_at(2);
         let suffix = if self.executable { "-exec" } else { "" };
-        format!("{shard}/{rest}{suffix}")
+        [shard, "/", rest, suffix].concat()
     }
 
     /// Whether what was found under its name has its size: a file that is gone or was cut short has not.
@@ -46,8 +62,8 @@ impl StoredFile {
 
 /// What a file with these bytes is named by. Only this program reads it; what a registry promises is checked before, over the
 /// whole tarball, with the algorithm that the registry chose.
-pub fn digest(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex().to_string()
+pub fn digest(bytes: &[u8]) -> Digest {
+    Digest(*blake3::hash(bytes).as_bytes())
 }
 
 /// A store's directory. Cheap to clone.
@@ -59,7 +75,7 @@ pub struct StoreDir {
 
 impl StoreDir {
     /// The layout's version: a store of another layout lives beside it and is never touched.
-    pub const VERSION: &str = "v2";
+    pub const VERSION: &str = "v3";
 
     /// The store below `dir`, which need not exist yet.
     pub fn new(dir: &Path) -> Self {

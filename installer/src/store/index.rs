@@ -3,12 +3,10 @@
 //! Readers see committed rows only. Rows are written by [`StoreIndexWriter`](super::StoreIndexWriter), in batches, some
 //! time after the files: that delay is why a coordination above the index is needed at all (pnpm#12241).
 
-use super::{PackageFiles, QueuedRow, StoreDir};
-use crate::package::BundledManifest;
+use super::{PackageRow, QueuedRow, StoreDir};
 use crate::rt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -39,25 +37,6 @@ impl RowKey {
 impl fmt::Display for RowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// What the index knows of a tarball.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackageRow {
-    /// What its package.json says.
-    pub manifest: BundledManifest,
-    /// Its files, all of them in the store.
-    pub files: PackageFiles,
-    /// What the tarball hashes to, where that was not known before it was here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub integrity: Option<String>,
-}
-
-impl PackageRow {
-    /// What the database holds; none where it makes no sense.
-    pub fn parse(data: &[u8]) -> Option<PackageRow> {
-        serde_json::from_slice(data).ok()
     }
 }
 
@@ -244,8 +223,7 @@ impl WritableIndex {
                 let mut insert =
                     transaction.prepare_cached("INSERT OR REPLACE INTO packages (key, data) VALUES (?1, ?2)")?;
                 for QueuedRow { key, row, .. } in batch {
-                    let data = serde_json::to_vec(row.as_ref()).expect("a row is plain data");
-                    insert.execute(params![key.as_str(), data])?;
+                    insert.execute(params![key.as_str(), row.to_bytes()])?;
                 }
             }
             transaction.commit()

@@ -10,13 +10,15 @@ mod index;
 mod index_writer;
 mod prefetch_cas_paths;
 mod prune;
+mod row;
 pub mod verify;
 
-pub use cafs::{PackageFiles, StoreDir, StoredFile, digest};
+pub use cafs::{Digest, PackageFiles, StoreDir, StoredFile, digest};
 pub use cas_writer::CasWriter;
 pub use download_locks::{DownloadLock, DownloadLocks};
-pub use index::{IndexError, PackageRow, RowKey, StoreIndex};
+pub use index::{IndexError, RowKey, StoreIndex};
 pub use index_writer::{BUSY_PAUSES, QueuedRow, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};
 pub use prefetch_cas_paths::prefetch_cas_paths;
 pub use prune::{Pruned, prune};
+pub use row::PackageRow;
 pub use verify::StoreError;

@@ -66,7 +66,7 @@ mod tests {
         let hashed = ".pnpm/JSONStream@1.3.5_8fa2b0c1/node_modules/JSONStream";
         assert_eq!(package(hashed).as_deref(), Some("JSONStream@1.3.5"));
         let hash = "0a".repeat(HASH_DIGITS / 2);
-        let shared = |name: &str| format!("/s/v2/links/{name}/1.0.0/{hash}/node_modules/");
+        let shared = |name: &str| format!("/s/v3/links/{name}/1.0.0/{hash}/node_modules/");
         assert_eq!(package(&(shared("@/a") + "a")).as_deref(), Some("a@1.0.0"));
         assert_eq!(package(&(shared("@s/a") + "@s/a")).as_deref(), Some("@s/a@1.0.0"));
         assert_eq!(package("/mine/links/@/a/1.0.0/abc/node_modules/a"), None);

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use installer::store::digest;
+use installer::store::{Digest, digest};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub struct Published {
     /// Integrity of a tarball → whose it is.
     pub integrities: BTreeMap<String, VersionedName>,
     /// What the store names a file of a tarball by → its bytes.
-    pub contents: BTreeMap<String, Vec<u8>>,
+    pub contents: BTreeMap<Digest, Vec<u8>>,
 }
 
 /// Publishes a scenario's packages.
