@@ -3,7 +3,7 @@
 //! Fields that the installer does not use are ignored: `time` and the pnpmfile's checksum are not kept when the file is
 //! written again.
 
-use super::{DepPath, LOCKFILE_VERSION, Lockfile, Snapshot};
+use super::{DepPath, LOCKFILE_VERSION, LockedPackage, Lockfile, Snapshot};
 use crate::rt;
 use miette::Diagnostic;
 use serde::Deserialize;
@@ -87,7 +87,7 @@ impl Lockfile {
         if version != LOCKFILE_VERSION {
             return Err(LockfileError::Version { path: path.to_owned(), version: version.to_owned() });
         }
-        let lockfile = in_two_parts(text).map_or_else(|| from_yaml(text), Ok);
+        let lockfile = in_two_halves(text).map_or_else(|| from_yaml(text), Ok);
         let lockfile: Lockfile = lockfile.map_err(|error| {
             let location = error.location();
             LockfileError::Syntax {
@@ -140,18 +140,31 @@ fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> 
     serde_saphyr::from_str_with_options(text, options)
 }
 
-/// Reads the snapshots, which are half of a lockfile, beside what comes before. None where they are not the end of it, or a part
-/// makes no sense by itself: whoever reads the whole finds out why.
-fn in_two_parts(text: &str) -> Option<Lockfile> {
+/// Reads both halves of a long text at once. None where it cannot be cut between two entries, or a half makes no sense by itself:
+/// whoever reads the whole finds out why.
+fn in_two_halves(text: &str) -> Option<Lockfile> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(default, deny_unknown_fields)]
+    #[derive(Default)]
     struct End {
+        packages: BTreeMap<String, LockedPackage>,
         snapshots: BTreeMap<DepPath, Snapshot>,
     }
-    let (start, end) = text.split_at(text.find("\nsnapshots:")? + 1);
-    let (lockfile, end) = rt::join(|| from_yaml::<Lockfile>(start).ok(), || from_yaml::<End>(end).ok());
-    let (lockfile, End { snapshots }) = lockfile.filter(|start| start.snapshots.is_empty()).zip(end)?;
-    Some(Lockfile { snapshots, ..lockfile })
+    // As pnpm writes it, an entry follows an empty line.
+    let middle = (text.len() / 2..text.len()).find(|at| text.is_char_boundary(*at))?;
+    let cut = middle + text[middle..].find("\n\n  ")? + 2;
+    let (start, end) = text.split_at(cut);
+    let section =
+        ["\npackages:\n", "\nsnapshots:\n"].into_iter().filter_map(|section| Some((start.rfind(section)?, section)));
+    let (_, section) = section.max()?;
+    let end = [section, end].concat();
+    let (lockfile, end) = rt::join(|| from_yaml::<Lockfile>(start).ok(), || from_yaml::<End>(&end).ok());
+    let (mut lockfile, end) = lockfile.zip(end)?;
+    let entries = lockfile.packages.len() + lockfile.snapshots.len() + end.packages.len() + end.snapshots.len();
+    lockfile.packages.extend(end.packages);
+    lockfile.snapshots.extend(end.snapshots);
+    // No entry is there twice.
+    (lockfile.packages.len() + lockfile.snapshots.len() == entries).then_some(lockfile)
 }
 
 /// Git writes exactly seven of one sign at the start of a line.
@@ -186,19 +199,27 @@ mod tests {
 
     #[test]
     fn both_ways_to_read_it_come_to_the_same() {
-        let start = "lockfileVersion: '9.0'\npackages:\n  a@1.0.0: {resolution: {integrity: sha512-AA==}}\n";
-        let end = "\nsnapshots:\n  a@1.0.0:\n    dependencies: {b: 1.0.0}\n";
-        let whole: Lockfile = from_yaml(&format!("{start}{end}")).unwrap();
-        assert_eq!(in_two_parts(&format!("{start}{end}")), Some(whole.clone()));
-        assert_eq!(whole.snapshots["a@1.0.0"].dependencies["b"], "1.0.0");
-        // The snapshots come first, or are text of something else, or are there twice: the whole decides.
+        let start = "lockfileVersion: '9.0'\npackages:\n\n  a@1.0.0: {resolution: {integrity: sha512-AA==}}\n";
+        let package = "\n  b@1.0.0:\n    resolution: {integrity: sha512-BB==}\n";
+        let end = "\nsnapshots:\n\n  a@1.0.0:\n    dependencies: {b: 1.0.0}\n";
+        let more = |entries: usize| (0..entries).map(|at| format!("\n  c@{at}.0.0: {{}}\n")).collect::<String>();
+        // Cut among the packages, and among the snapshots.
+        for text in [format!("{start}{}{package}{end}", more(9)), format!("{start}{package}{end}{}", more(9))] {
+            let whole: Lockfile = from_yaml(&text).unwrap();
+            assert_eq!(whole.snapshots["a@1.0.0"].dependencies["b"], "1.0.0");
+            assert_eq!(in_two_halves(&text), Some(whole), "{text}");
+        }
+        // Cut where a section begins, a field after them, text of something else, an entry or a section twice, no YAML: the whole decides.
         for text in [
-            format!("lockfileVersion: '9.0'{end}packages: {{}}\n"),
-            format!("lockfileVersion: '9.0'\ntime: {{a: \"{end}\"}}\n"),
+            format!("{start}{package}{end}"),
+            format!("{start}{end}\ntime:\n  a: b\n"),
+            format!("lockfileVersion: '9.0'\n\npackages:\n{}time: {{a: \"{package}{package}{package}\"}}\n", more(2)),
+            format!("{start}{package}{end}{}\n  c@0.0.0: {{}}\n", more(9)),
             format!("{start}{end}{end}"),
             format!("{start}{end}    cpu: [\n"),
+            "lockfileVersion: '9.0'\n".to_owned(),
         ] {
-            assert_eq!(in_two_parts(&text), None, "{text}");
+            assert_eq!(in_two_halves(&text), None, "{text}");
         }
     }
 
