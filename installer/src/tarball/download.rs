@@ -15,7 +15,7 @@ use crate::registry::{Demand, FetchErrorKind, Permit, RegistryClient, TarballFet
 use crate::rt::{self, Event, Point};
 use crate::store::{DownloadLock, PackageRow, QueuedRow, RowKey, StoreDir, StoreIndex, StoreIndexWriter};
 use bytes::Bytes;
-use dashmap::DashSet;
+use dashmap::{DashMap, DashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -49,8 +49,8 @@ pub struct Downloader {
     /// What came over the network during this install; filled before the row is queued, so that whoever sees the row
     /// committed knows where it came from (pnpm#12235).
     fetched: DashSet<RowKey>,
-    /// Whose files this install has written, or has found to be all there.
-    whole: DashSet<RowKey>,
+    /// The committed rows whose files this install has found to be all there.
+    found: DashMap<RowKey, Arc<PackageRow>>,
 }
 
 impl Downloader {
@@ -62,8 +62,8 @@ impl Downloader {
         beside: Arc<Beside>,
         limits: TarballLimits,
     ) -> Arc<Self> {
-        let (index, fetched, whole) = (OnceLock::new(), DashSet::new(), DashSet::new());
-        Arc::new(Downloader { registry, store, writer, beside, limits, index, fetched, whole })
+        let (index, fetched, found) = (OnceLock::new(), DashSet::new(), DashMap::new());
+        Arc::new(Downloader { registry, store, writer, beside, limits, index, fetched, found })
     }
 
     /// The store that downloads go to.
@@ -84,7 +84,12 @@ impl Downloader {
     /// Whether this install has written the files of a row, or has looked whether they are all there: nobody needs to look
     /// again.
     pub fn knows_whole(&self, key: &RowKey) -> bool {
-        self.whole.contains(key)
+        self.fetched.contains(key) || self.found.contains_key(key)
+    }
+
+    /// A committed row that this install has come across: it need not be read again.
+    pub fn found(&self, key: &RowKey) -> Option<Arc<PackageRow>> {
+        self.found.get(key).map(|row| row.clone())
     }
 
     /// The row of a package's tarball. One whose files are no longer all in the store counts as absent, and so does
@@ -100,8 +105,8 @@ impl Downloader {
         let row = index.get(key).map_err(TarballErrorCause::Index)?;
         let is_whole = |row: &PackageRow| row.manifest.may_be_of(package) && self.store.has_all(&row.files);
         let row = row.filter(is_whole).map(Arc::new);
-        if row.is_some() {
-            self.whole.insert(key.clone());
+        if let Some(row) = &row {
+            self.found.insert(key.clone(), row.clone());
         }
         Ok(row)
     }
@@ -265,7 +270,6 @@ impl TarballRequest {
     async fn publish(&self, row: PackageRow, lock: Option<DownloadLock>) -> Fetched {
         let row = Arc::new(row);
         self.downloader.fetched.insert(self.row_key());
-        self.downloader.whole.insert(self.row_key());
         rt::point(Point::FilesWritten).await;
         let queued = QueuedRow { key: self.row_key_of(&row), row: row.clone(), lock };
         // A writer that has ended means that the install is over: the files stay, and the row is written another time.

@@ -12,7 +12,7 @@ use crate::lockfile::DepPath;
 use crate::patch::Patch;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, JoinError, Point};
-use crate::store::{IndexError, PackageRow, prefetch_cas_paths};
+use crate::store::{IndexError, PackageRow, RowKey, prefetch_cas_paths};
 use crate::tarball::{Coordinator, Fetched, Source, TarballError, TarballRequest};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -152,15 +152,16 @@ impl<C: Coordinator> CreateVirtualStore<C> {
     /// Splits the packages by the rows that are committed now.
     async fn partition(&self) -> Result<(Vec<WarmPackage>, Vec<SnapshotToInstall>), IndexError> {
         rt::point(Point::PartitionRead).await;
-        let keys = self.packages.iter().map(|package| package.tarball.row_key()).collect();
-        let rows = prefetch_cas_paths(self.coordination.store(), keys).await?;
+        let packages: Vec<_> = self.packages.iter().map(|package| (package.tarball.row_key(), package)).collect();
+        let known = |(key, package): &(RowKey, &SnapshotToInstall)| package.tarball.downloader.found(key);
+        let unknown = packages.iter().filter(|package| known(package).is_none()).map(|(key, _)| key.clone()).collect();
+        let rows = prefetch_cas_paths(self.coordination.store(), unknown).await?;
         let (mut warm, mut cold) = (Vec::new(), Vec::new());
-        for package in &self.packages {
-            match rows.get(&package.tarball.row_key()) {
-                Some(row) if row.manifest.may_be_of(&package.tarball.package) => {
-                    warm.push((package.clone(), row.clone()));
-                }
-                _ => cold.push(package.clone()),
+        for package in &packages {
+            let row = rows.get(&package.0).cloned().or_else(|| known(package));
+            match row.filter(|row| row.manifest.may_be_of(&package.1.tarball.package)) {
+                Some(row) => warm.push((package.1.clone(), row)),
+                None => cold.push(package.1.clone()),
             }
         }
         rt::event(|| Event::Partition { warm: warm.len(), cold: cold.len() });
