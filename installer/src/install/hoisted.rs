@@ -1,6 +1,7 @@
 //! What the stages do otherwise where node_modules is to consist of real directories (`nodeLinker: hoisted`).
 
 use super::InstallError;
+use super::ahead::link_request;
 use super::commands;
 use super::project::Project;
 use super::session::Session;
@@ -72,7 +73,8 @@ pub(super) async fn link<C: Coordinator>(
     let before = rt::blocking("look at node_modules", move || direct_before(&there, &record)).await;
     let projects = project.named_dirs();
     let taken = locations.modules_dirs().remove(&layout.modules_dir).unwrap_or_default();
-    let request = stages::link_request(project, session, lockfile, filled, &projects);
+    let names = filled.names();
+    let request = link_request(project, session, lockfile, &filled.importers, &names, &projects);
     let links = link::plan_hoisted(request, |name| taken.contains_key(name));
     let plan = places.plan(&session.importer, |dep_path| installed.contains_key(dep_path));
     let lockfiles = [Some(lockfile), project.previous_lockfile()];

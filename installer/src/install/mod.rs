@@ -4,6 +4,7 @@
 //! of one install (registry, store, writer, coordination) is a `Session`.
 
 mod advice;
+mod ahead;
 mod build;
 mod commands;
 mod edit;
@@ -122,13 +123,14 @@ async fn run<C: Coordinator>(mut project: Project, session: &Session<C>) -> Resu
     let project = &project;
     stages::begin_changes(project).await?;
     session.report(ProgressEvent::Stage { stage: Stage::Importing });
-    let filled = stages::create_virtual_store(project, session, &lockfile).await?;
-    let summary = stages::finish(project, session, &lockfile, &filled).await?;
+    let mut filled = stages::create_virtual_store(project, session, &lockfile).await?;
+    let summary = stages::finish(project, session, &lockfile, &mut filled).await?;
     project.save_edit(&lockfile).await?;
     if is_new {
         advice::after_resolution(project, &lockfile).into_iter().for_each(|warning| session.report(warning));
     }
     stages::remember(project, session, &lockfile, &filled, &summary).await;
+    rt::drop_aside((lockfile, filled));
     Ok(summary)
 }
 

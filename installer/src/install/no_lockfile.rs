@@ -4,6 +4,7 @@
 //! This path always coordinated: it is the control that pnpm#12241 names. It solves no peers. What it walked is put down
 //! as a [`Lockfile`] in memory, so that linking is the same code as everywhere.
 
+use super::ahead::Ahead;
 use super::project::Project;
 use super::session::Session;
 use super::stages::Filled;
@@ -50,11 +51,13 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     stages::begin_changes(project).await?;
     let (importers, snapshots) = (project.selection.importers.clone(), installed.keys().cloned().collect());
     let places = stages::places(project, session, &lockfile, &importers, &snapshots).await?;
-    let filled = Filled { is_new: false, importers, installed, places };
+    let names = installed.keys().cloned().collect();
+    let ahead = Ahead::new(project, session, &lockfile, &importers, names, &places).await;
+    let mut filled = Filled { is_new: false, is_whole: true, importers, installed, places, ahead };
     if filled.places.are_known_late() {
         import_all(session, &filled).await?;
     }
-    stages::finish(project, session, &lockfile, &filled).await
+    stages::finish(project, session, &lockfile, &mut filled).await
 }
 
 /// Fills the directories that are only known when everything is resolved.

@@ -1,5 +1,6 @@
 //! The stages of an install, each a few lines that hand one stage's result to the next module.
 
+use super::ahead::{Ahead, link_request};
 use super::build::{self, Builds};
 use super::commands;
 use super::foreign::{SessionForeignPackages, row_of_directory};
@@ -16,7 +17,7 @@ use crate::rt;
 use crate::store::PackageRow;
 use crate::tarball::{Coordinator, Origin, TarballRequest, integrity};
 use crate::virtual_store::bins::{Bin, Providers};
-use crate::virtual_store::link::{Hoisting, Link, LinkRequest};
+use crate::virtual_store::link::Link;
 use crate::virtual_store::prune::PrunePlan;
 use crate::virtual_store::{
     CreateVirtualStore, Imported, InstalledPackages, Places, SnapshotToInstall, bins, boot_note, direct, has_files,
@@ -24,7 +25,6 @@ use crate::virtual_store::{
 };
 use crate::workspace::{ImporterId, ROOT};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The project with package.json changed as it was asked for; nothing is written yet.
@@ -96,10 +96,20 @@ pub(super) async fn begin_changes(project: &Project) -> Result<(), InstallError>
 pub(super) struct Filled {
     /// Whether there was no virtual store before.
     pub(super) is_new: bool,
+    /// Whether every package is there, also those that could do without.
+    pub(super) is_whole: bool,
     /// The projects that the packages are for.
     pub(super) importers: BTreeSet<ImporterId>,
     pub(super) installed: InstalledPackages,
     pub(super) places: Arc<Places>,
+    pub(super) ahead: Ahead,
+}
+
+impl Filled {
+    /// The packages that are there.
+    pub(super) fn names(&self) -> BTreeSet<DepPath> {
+        self.installed.keys().cloned().collect()
+    }
 }
 
 /// Where the files of these snapshots go.
@@ -129,6 +139,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
     let snapshots = lockfile::installable(lockfile, &importers, &session.platform, session.options.include);
     let places = places(project, session, lockfile, &importers, &snapshots).await?;
     engines::check(project, lockfile, &snapshots).await?;
+    let wanted = snapshots.clone();
     let (copied, snapshots): (BTreeSet<DepPath>, BTreeSet<DepPath>) =
         snapshots.into_iter().partition(|dep_path| directory_of(lockfile, dep_path).is_some());
     let packages = snapshots_to_install(project, session, lockfile, &snapshots)?;
@@ -142,13 +153,17 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
         coordination: session.coordination.clone(),
         reporter: session.reporter.clone(),
     };
-    let mut installed = stage.run().await?;
+    let packages = wanted.len();
+    let ahead = Ahead::new(project, session, lockfile, &importers, wanted, &places);
+    let (installed, ahead) = tokio::join!(stage.run(), ahead);
+    let mut installed = installed?;
     git::check_all_prepared(session, &installed)?;
     for dep_path in copied {
         let row = copy_directory(project, session, lockfile, &dep_path, &places).await?;
         installed.insert(dep_path, row);
     }
-    Ok(Filled { is_new, importers, installed, places })
+    let is_whole = installed.len() == packages;
+    Ok(Filled { is_new, is_whole, importers, installed, places, ahead })
 }
 
 /// The directory that a package is a copy of.
@@ -231,16 +246,16 @@ pub(super) async fn finish<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-    filled: &Filled,
+    filled: &mut Filled,
 ) -> Result<Summary, InstallError> {
     session.report(ProgressEvent::Stage { stage: Stage::Linking });
-    let Linked { changes, tree, bins } = match &*filled.places {
+    let Linked { changes, tree, bins } = match &*filled.places.clone() {
         Places::VirtualStore(_) => link(project, session, lockfile, filled).await?,
         Places::Hoisted(places) => hoisted::link(project, session, lockfile, filled, places).await?,
     };
     let mut builds = build::dependencies(project, session, lockfile, filled, bins).await?;
     std::mem::take(&mut builds.shared).mark_complete(project, session, &filled.installed).await?;
-    record(project, session, lockfile, filled, tree, &builds).await?;
+    record(project, session, filled, tree, &builds).await?;
     build::projects_after(project, session).await?;
     Ok(Summary::new(&filled.installed, changes, &builds.ignored))
 }
@@ -258,38 +273,22 @@ pub(super) enum LinkedTree {
     Hoisted { projects: BTreeMap<String, ImporterId> },
 }
 
-/// What the links of a tree come from; `projects` are those that every package can find.
-pub(super) fn link_request<'a, C: Coordinator>(
-    project: &'a Project,
-    session: &Session<C>,
-    lockfile: &'a Lockfile,
-    filled: &'a Filled,
-    projects: &'a BTreeMap<String, PathBuf>,
-) -> LinkRequest<'a> {
-    let settings = &project.workspace.settings;
-    LinkRequest {
-        lockfile,
-        installed: &filled.installed,
-        layout: &project.layout,
-        include: session.options.include,
-        importers: &filled.importers,
-        hoisting: Hoisting { private: &settings.hoist_pattern, public: &settings.public_hoist_pattern },
-        projects,
-    }
-}
-
 /// Links and commands, and away with what is no longer wanted. Says what the install changed.
 async fn link<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
     lockfile: &Lockfile,
-    filled: &Filled,
+    filled: &mut Filled,
 ) -> Result<Linked, InstallError> {
-    let (layout, installed) = (&project.layout, &filled.installed);
+    let layout = &project.layout;
     hoisted::clear(layout).await?;
     let before = direct::linked(layout);
-    let projects = project.named_dirs();
-    let links = link::plan(link_request(project, session, lockfile, filled, &projects));
+    let names = filled.names();
+    let links = filled.ahead.take_links(&names).unwrap_or_else(|| {
+        let projects = project.named_dirs();
+        link::plan(link_request(project, session, lockfile, &filled.importers, &names, &projects))
+    });
+    let installed = &filled.installed;
     let linked = commands::linked_manifests(&links).await;
     let carried = commands::carried_packages(lockfile, filled, layout).await;
     let bins = bins::plan(&links, Providers { installed, linked: &linked, carried: &carried }, layout);
@@ -333,8 +332,10 @@ pub(super) async fn apply_links(
 ) -> Result<(), InstallError> {
     rt::blocking("prune", move || prune::apply(&pruned)).await?;
     let layout = project.layout.clone();
-    let linked = rt::parallel("link", links, move |link| link::apply(&link, &layout)).await;
-    linked.into_iter().collect::<Result<(), _>>()?;
+    let linked = rt::parallel("link", link::by_directory(links), move |links| {
+        links.iter().try_for_each(|link| link::apply(link, &layout))
+    });
+    linked.await.into_iter().collect::<Result<(), _>>()?;
     // Commands read the files that the links lead to.
     build::write_commands(project, bins.to_vec()).await?;
     let modules_dir = project.layout.modules_dir.clone();
@@ -347,21 +348,12 @@ pub(super) async fn apply_links(
 async fn record<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
-    lockfile: &Lockfile,
-    filled: &Filled,
+    filled: &mut Filled,
     tree: LinkedTree,
     builds: &Builds,
 ) -> Result<(), InstallError> {
     let include = session.options.include;
-    let current = match tree {
-        LinkedTree::Isolated { .. } => lockfile.including(include),
-        LinkedTree::Hoisted { .. } => {
-            // Whose directories are there must be known to the next install: it keeps them.
-            let mut selected = lockfile.clone();
-            selected.importers.retain(|id, _| filled.importers.contains(id));
-            selected.including(include)
-        }
-    };
+    let current = std::mem::take(&mut filled.ahead.current);
     let (installed, layout) = (filled.installed.clone(), project.layout.clone());
     let pnpm_store_dir = session.options.settings.pnpm_store_dir.clone();
     let (ignored_builds, pending_builds) = (builds.ignored.clone(), builds.pending.clone());
@@ -402,8 +394,7 @@ pub(super) async fn remember<C: Coordinator>(
     filled: &Filled,
     summary: &Summary,
 ) {
-    let wanted = lockfile::installable(lockfile, &filled.importers, &session.platform, session.options.include);
-    if project.is_told_by_inputs(lockfile) && wanted.iter().all(|dep_path| filled.installed.contains_key(dep_path)) {
+    if project.is_told_by_inputs(lockfile) && filled.is_whole {
         let inputs = project.inputs_with(lockfile);
         let (layout, options, summary) = (project.layout.clone(), session.options.clone(), summary.clone());
         rt::blocking("remember the install", move || repeat::remember(&layout, &inputs, &options, &summary)).await;

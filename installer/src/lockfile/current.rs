@@ -1,12 +1,24 @@
 //! The current lockfile: the part of pnpm-lock.yaml that one node_modules is made from.
 
 use super::{IncludeKinds, Lockfile, dep_path_of, package_key};
+use std::collections::BTreeMap;
 
 impl Lockfile {
     /// This lockfile without the kinds of dependencies that are left out, and without what only they reach: what pnpm
     /// keeps in node_modules/.pnpm/lock.yaml. Packages for other platforms stay.
     pub fn including(&self, include: IncludeKinds) -> Lockfile {
-        let mut current = Lockfile { packages: Default::default(), snapshots: Default::default(), ..self.clone() };
+        let mut current = Lockfile {
+            lockfile_version: self.lockfile_version.clone(),
+            settings: self.settings.clone(),
+            catalogs: self.catalogs.clone(),
+            overrides: self.overrides.clone(),
+            package_extensions_checksum: self.package_extensions_checksum.clone(),
+            ignored_optional_dependencies: self.ignored_optional_dependencies.clone(),
+            patched_dependencies: self.patched_dependencies.clone(),
+            importers: self.importers.clone(),
+            packages: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+        };
         let mut pending = Vec::new();
         for importer in current.importers.values_mut() {
             for (included, map) in [

@@ -187,6 +187,11 @@ pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> 
     (a(), b())
 }
 
+/// Drops it.
+pub fn drop_aside<T: Send + 'static>(value: T) {
+    drop(value);
+}
+
 /// An interleaving point: the world decides whether the task goes on, yields, or waits.
 pub async fn point(point: Point) {
     let branch = world().point(point);

@@ -13,13 +13,15 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Puts packages in place. Finds out once which way the disk allows, and keeps to it.
+/// Puts packages of one store in place. Finds out once which way the disk allows, and keeps to it.
 #[derive(Debug, Default)]
 pub struct Importer {
     /// An index into [`METHODS`]: the first that may work.
     method: AtomicU8,
+    /// Where the store's files are, once one was needed.
+    files_dir: OnceLock<Dir>,
     /// The directories that it has made.
     added: Mutex<BTreeSet<PathBuf>>,
     /// Whether directories that are there have to be looked into; see [`boot_note`].
@@ -226,7 +228,7 @@ impl Importer {
         let to = rt::fs::create_dir_all(dir).and_then(|()| Dir::open(dir)).map_err(io(dir.to_owned()))?;
         let missing = |file: &StoredFile| ImportError::MissingStoreFile { path: store.file_path(file) };
         let Some(first) = files.values().next() else { return Ok(()) };
-        let from = Dir::open(&store.files_dir()).map_err(|_| missing(first))?;
+        let from = self.files_dir(store).map_err(|_| missing(first))?;
         let mut created = BTreeSet::new();
         for (path, file) in files {
             if let Some((parent, _)) = path.rsplit_once('/')
@@ -238,9 +240,17 @@ impl Importer {
             if !whole && !file.is_whole(from.size(&name)) {
                 return Err(missing(file));
             }
-            self.place((&from, &name), (&to, path))?;
+            self.place((from, &name), (&to, path))?;
         }
         Ok(())
+    }
+
+    fn files_dir(&self, store: &StoreDir) -> io::Result<&Dir> {
+        if let Some(dir) = self.files_dir.get() {
+            return Ok(dir);
+        }
+        let dir = Dir::open(&store.files_dir())?;
+        Ok(self.files_dir.get_or_init(|| dir))
     }
 
     fn place(&self, (from, name): (&Dir, &str), (to, path): (&Dir, &str)) -> Result<(), ImportError> {

@@ -81,8 +81,15 @@ impl Layout {
 
     /// Where a snapshot's own files are.
     pub fn package_dir(&self, dep_path: &str) -> PathBuf {
+        self.snapshot_dirs(dep_path).1
+    }
+
+    /// The node_modules that a snapshot lives in, and where its own files are.
+    pub(super) fn snapshot_dirs(&self, dep_path: &str) -> (PathBuf, PathBuf) {
         let name = name_and_version(dep_path).map_or(dep_path, |(name, _)| name);
-        self.snapshot_modules_dir(dep_path).join(name)
+        let modules_dir = self.snapshot_modules_dir(dep_path);
+        let package_dir = modules_dir.join(name);
+        (modules_dir, package_dir)
     }
 
     /// The node_modules inside a snapshot's own files: what it bundles, and the commands of its dependencies.
@@ -116,6 +123,11 @@ const SEPARATORS: [char; 10] = ['\\', '/', ':', '*', '?', '"', '<', '>', '|', '#
 /// case-insensitive disk could take for another, ends in a hash. So does one with a path in which other characters become
 /// what a slash becomes.
 pub fn dep_path_to_filename(dep_path: &str) -> String {
+    let stays =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'@' | b'.' | b'-' | b'_');
+    if dep_path.len() <= DIRECTORY_NAME_BYTES_MAX && dep_path.bytes().all(stays) {
+        return dep_path.to_owned();
+    }
     let mut filename = dep_path.replace(SEPARATORS, "+");
     if filename.contains('(') {
         let open = filename.strip_suffix(')').unwrap_or(&filename);

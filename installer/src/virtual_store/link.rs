@@ -1,8 +1,8 @@
 //! The symbolic links of node_modules: a snapshot to its dependencies, each project to its own, and the hoisted rest.
 
+use super::Layout;
 use super::hoist::{hoisted, in_order_of_kinds};
 use super::layout::normal;
-use super::{InstalledPackages, Layout};
 use crate::config::NamePatterns;
 use crate::lockfile::{DepPath, Importer, IncludeKinds, LockedPackage, Lockfile, Snapshot, dep_path_of, package_key};
 use crate::rt::{self, FileKind};
@@ -57,7 +57,7 @@ pub struct LinkRequest<'a> {
     /// What the links come from.
     pub lockfile: &'a Lockfile,
     /// What there is to link to.
-    pub installed: &'a InstalledPackages,
+    pub installed: &'a BTreeSet<DepPath>,
     /// Where everything goes.
     pub layout: &'a Layout,
     /// Which maps of package.json count.
@@ -107,7 +107,7 @@ pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
     let LinkRequest { lockfile, installed, layout, importers, projects, hoisting, .. } = request;
     let direct: BTreeMap<_, _> = importers.iter().map(|id| (id.clone(), direct_dependencies(id, request))).collect();
     let snapshots: BTreeMap<_, _> =
-        installed.keys().map(|dep_path| (dep_path.clone(), dependencies(lockfile, installed, dep_path))).collect();
+        installed.iter().map(|dep_path| (dep_path.clone(), dependencies(lockfile, installed, dep_path))).collect();
     let mut plan = LinkPlan { direct, snapshots, ..LinkPlan::default() };
     plan.peers = importers.iter().map(|id| (id.clone(), peers_of_direct(lockfile, &plan, id))).collect();
     let root = plan.direct_packages(ROOT);
@@ -122,16 +122,19 @@ pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
     plan.hoisted_projects.retain(|name, _| hoisting.private.matches(name) && !own_names.contains(name));
     plan.hoisted.retain(|name, _| !plan.hoisted_projects.contains_key(name));
     let mut links = Vec::new();
+    // Each is linked to several times.
+    let dirs: Dirs<'_> =
+        plan.snapshots.keys().map(|dep_path| (dep_path.as_str(), layout.snapshot_dirs(dep_path))).collect();
     // A package that all projects share comes with its links.
     for (dep_path, dependencies) in plan.snapshots.iter().filter(|(dep_path, _)| layout.entry(dep_path).is_none()) {
-        let (modules_dir, own) = (layout.snapshot_modules_dir(dep_path), layout.package_dir(dep_path));
+        let (modules_dir, own) = &dirs[dep_path.as_str()];
         // A package that depends on itself is there already.
-        links.extend(links_into(&modules_dir, dependencies, layout).filter(|link| link.path != own));
-        links.extend(links_to_directories(lockfile, dep_path, &modules_dir, layout));
+        links.extend(links_into(modules_dir, dependencies, &dirs).filter(|link| link.path != *own));
+        links.extend(links_to_directories(lockfile, dep_path, modules_dir, layout));
     }
     let hoisted_modules_dir = layout.hoisted_modules_dir();
-    links.extend(links_into(&hoisted_modules_dir, &plan.hoisted, layout));
-    links.extend(links_into(&layout.modules_dir, &plan.public, layout));
+    links.extend(links_into(&hoisted_modules_dir, &plan.hoisted, &dirs));
+    links.extend(links_into(&layout.modules_dir, &plan.public, &dirs));
     let to_project =
         |(name, dir): (&String, &PathBuf)| Link { path: hoisted_modules_dir.join(name), target: dir.clone() };
     links.extend(plan.hoisted_projects.iter().map(to_project));
@@ -139,12 +142,13 @@ pub fn plan(request: LinkRequest<'_>) -> LinkPlan {
         let modules_dir = layout.importer_modules_dir(id);
         links.extend(direct.iter().map(|(name, direct)| {
             let target = match direct {
-                Direct::Snapshot(dep_path) => layout.package_dir(dep_path),
+                Direct::Snapshot(dep_path) => dirs[dep_path.as_str()].1.clone(),
                 Direct::Directory(dir) => dir.clone(),
             };
             Link { path: modules_dir.join(name), target }
         }));
     }
+    drop(dirs);
     LinkPlan { links, ..plan }
 }
 
@@ -169,12 +173,15 @@ pub fn plan_hoisted(request: LinkRequest<'_>, is_taken: impl Fn(&str) -> bool) -
     LinkPlan { direct, hoisted_projects, links, ..LinkPlan::default() }
 }
 
+/// Installed snapshot → the node_modules that it lives in, and where its own files are.
+type Dirs<'a> = BTreeMap<&'a str, (PathBuf, PathBuf)>;
+
 fn links_into<'a>(
     dir: &'a Path,
     names: &'a BTreeMap<String, DepPath>,
-    layout: &'a Layout,
+    dirs: &'a Dirs<'_>,
 ) -> impl Iterator<Item = Link> + 'a {
-    names.iter().map(|(name, dep_path)| Link { path: dir.join(name), target: layout.package_dir(dep_path) })
+    names.iter().map(|(name, dep_path)| Link { path: dir.join(name), target: dirs[dep_path.as_str()].1.clone() })
 }
 
 /// The peers of a snapshot that are directories.
@@ -201,7 +208,7 @@ fn direct_dependencies(importer: &str, request: LinkRequest<'_>) -> BTreeMap<Str
         Some(path) => Some((name.clone(), Direct::Directory(normal(&layout.importer_dir(importer).join(path))))),
         None => {
             let dep_path = dep_path_of(name, &direct.version);
-            installed.contains_key(&dep_path).then(|| (name.clone(), Direct::Snapshot(dep_path)))
+            installed.contains(&dep_path).then(|| (name.clone(), Direct::Snapshot(dep_path)))
         }
     });
     direct.collect()
@@ -223,15 +230,27 @@ fn peers_of_direct(lockfile: &Lockfile, plan: &LinkPlan, importer: &str) -> BTre
 }
 
 /// A snapshot's dependencies that are installed: name under node_modules → snapshot.
-fn dependencies(lockfile: &Lockfile, installed: &InstalledPackages, dep_path: &str) -> BTreeMap<String, DepPath> {
+fn dependencies(lockfile: &Lockfile, installed: &BTreeSet<DepPath>, dep_path: &str) -> BTreeMap<String, DepPath> {
     let Some(Snapshot { dependencies, optional_dependencies, .. }) = lockfile.snapshots.get(dep_path) else {
         return BTreeMap::new();
     };
     let references = dependencies.iter().chain(optional_dependencies);
     references
         .map(|(alias, reference)| (alias.clone(), dep_path_of(alias, reference)))
-        .filter(|(_, dep_path)| installed.contains_key(dep_path))
+        .filter(|(_, dep_path)| installed.contains(dep_path))
         .collect()
+}
+
+/// The links, those that lie one after another in the same directory together: two threads would only wait for each other there.
+pub fn by_directory(links: Vec<Link>) -> Vec<Vec<Link>> {
+    let mut directories: Vec<Vec<Link>> = Vec::new();
+    for link in links {
+        match directories.last_mut() {
+            Some(there) if there[0].path.parent() == link.path.parent() => there.push(link),
+            _ => directories.push(vec![link]),
+        }
+    }
+    directories
 }
 
 /// Makes one link. One that is right already is left alone; what stands in its way gives way.
@@ -278,16 +297,19 @@ fn move_aside(path: &Path, layout: &Layout) -> io::Result<()> {
 
 /// The way from the directory `from` to `to`, both absolute.
 pub(super) fn relative_path(to: &Path, from: &Path) -> PathBuf {
-    let (to, from): (Vec<Component<'_>>, Vec<Component<'_>>) = (to.components().collect(), from.components().collect());
-    let common = to.iter().zip(&from).take_while(|(a, b)| a == b).count();
-    let up = from[common..].iter().map(|_| Component::ParentDir);
-    up.chain(to[common..].iter().copied()).collect()
+    let (mut to, mut from) = (to.components(), from.components());
+    let mut after = (to.clone(), from.clone());
+    while let (Some(a), Some(b)) = (after.0.next(), after.1.next())
+        && a == b
+    {
+        (to, from) = after.clone();
+    }
+    from.map(|_| Component::ParentDir).chain(to).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     const LOCKFILE: &str = "
 lockfileVersion: '9.0'
@@ -321,7 +343,7 @@ snapshots:
 
     fn planned_for(importers: &[&str], projects: &[(&str, &str)], public: &[&str], include: IncludeKinds) -> LinkPlan {
         let lockfile = Lockfile::parse(LOCKFILE, Path::new("pnpm-lock.yaml")).unwrap();
-        let installed = lockfile.snapshots.keys().map(|dep_path| (dep_path.clone(), Arc::default())).collect();
+        let installed = lockfile.snapshots.keys().cloned().collect();
         plan(LinkRequest {
             lockfile: &lockfile,
             installed: &installed,

@@ -9,6 +9,7 @@ use super::{InstalledPackages, Layout, dep_path_to_filename};
 use crate::lockfile::DepPath;
 use crate::rt::{self, FileKind, TEMPORARY_PREFIX};
 use crate::workspace::ROOT;
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -42,8 +43,11 @@ pub struct Wanted<'a> {
 
 /// Compares node_modules with what is wanted. Reads directories, changes nothing.
 pub fn plan(layout: &Layout, wanted: Wanted<'_>) -> PrunePlan {
-    let links = wanted.links.links.iter().map(|link| link.path.as_path());
-    let paths = links.chain(wanted.bins.iter().map(|bin| bin.path.as_path())).collect();
+    let paths = move || {
+        let links = wanted.links.links.iter().map(|link| link.path.as_path());
+        links.chain(wanted.bins.iter().map(|bin| bin.path.as_path())).collect()
+    };
+    let paths = LazyCell::new(Box::new(paths) as Box<dyn FnOnce() -> _>);
     let mut sweep = Sweep { layout, wanted: paths, projects: wanted.projects, plan: PrunePlan::default() };
     for importer in wanted.links.direct.keys() {
         sweep.modules(&layout.importer_modules_dir(importer));
@@ -88,8 +92,8 @@ impl PrunePlan {
 /// Walks through what is there.
 struct Sweep<'a> {
     layout: &'a Layout,
-    /// Every link and command that is wanted.
-    wanted: BTreeSet<&'a Path>,
+    /// Every link and command that is wanted; in a new node_modules nobody asks.
+    wanted: LazyCell<BTreeSet<&'a Path>, Box<dyn FnOnce() -> BTreeSet<&'a Path> + 'a>>,
     projects: &'a BTreeSet<PathBuf>,
     plan: PrunePlan,
 }
@@ -118,7 +122,7 @@ impl Sweep<'_> {
                 self.plan.files.push(path);
             } else if is_empty_directory {
                 self.plan.directories.push(path);
-            } else if self.is_unwanted_link(&path) {
+            } else if path != self.layout.virtual_store_dir && self.is_unwanted_link(&path) {
                 self.plan.files.push(path);
             } else {
                 left = Left::Something;

@@ -84,6 +84,12 @@ pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> 
     rayon::join(a, b)
 }
 
+/// Drops what took many allocations on a thread of its own, for which nobody waits, not even the program's end.
+pub fn drop_aside<T: Send + 'static>(value: T) {
+    // Where there is no thread left, it is dropped here.
+    let _ = std::thread::Builder::new().spawn(move || drop(value));
+}
+
 /// An interleaving point: nothing, in a real build.
 #[inline(always)]
 #[expect(clippy::unused_async, reason = "the simulated half may wait here")]

@@ -66,13 +66,15 @@ pub struct Providers<'a> {
 /// Decides all commands. Pure.
 pub fn plan(links: &LinkPlan, providers: Providers<'_>, layout: &Layout) -> Vec<Bin> {
     let Providers { installed, linked, carried } = providers;
-    let of_snapshot = |dep_path: &str, dir: PathBuf| {
-        let manifest = &installed.get(dep_path)?.manifest;
+    // Few have commands, and paths cost more than the look.
+    let of_snapshot = |dep_path: &str, dir: &dyn Fn() -> PathBuf| {
+        let manifest = &installed.get(dep_path).filter(|row| !row.manifest.bin.is_empty())?.manifest;
         let node_path =
             vec![layout.own_modules_dir(dep_path), layout.snapshot_modules_dir(dep_path), layout.hoisted_modules_dir()];
         let form = Form::Script;
-        Some(Provider { package: dep_path.to_owned(), is_own: true, dir, manifest, node_path, form })
+        Some(Provider { package: dep_path.to_owned(), is_own: true, dir: dir(), manifest, node_path, form })
     };
+    let in_place = |dep_path: &DepPath| of_snapshot(dep_path, &|| layout.package_dir(dep_path));
     let of_directory = |target: &Path, dir: PathBuf| {
         let manifest = linked.get(target)?;
         let (package, node_path) =
@@ -83,35 +85,38 @@ pub fn plan(links: &LinkPlan, providers: Providers<'_>, layout: &Layout) -> Vec<
     for (importer, direct) in &links.direct {
         let modules_dir = layout.importer_modules_dir(importer);
         let own = direct.iter().filter_map(|(name, direct)| match direct {
-            Direct::Snapshot(dep_path) => of_snapshot(dep_path, modules_dir.join(name)),
+            Direct::Snapshot(dep_path) => of_snapshot(dep_path, &|| modules_dir.join(name)),
             Direct::Directory(target) => of_directory(target, modules_dir.join(name)),
         });
         let peers = links.peers.get(importer).into_iter().flatten();
-        let peers = peers.filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
+        let peers = peers.filter_map(in_place);
         let public = links.public.iter().filter(|_| importer == ROOT);
-        let public = public.filter_map(|(name, dep_path)| of_snapshot(dep_path, modules_dir.join(name)));
+        let public = public.filter_map(|(name, dep_path)| of_snapshot(dep_path, &|| modules_dir.join(name)));
         let others = public.chain(peers).map(|provider| Provider { is_own: false, ..provider });
         bins.extend(commands(&modules_dir, own.chain(others)));
     }
     let hoisted_modules_dir = layout.hoisted_modules_dir();
     let hoisted =
-        links.hoisted.iter().filter_map(|(name, dep_path)| of_snapshot(dep_path, hoisted_modules_dir.join(name)));
+        links.hoisted.iter().filter_map(|(name, dep_path)| of_snapshot(dep_path, &|| hoisted_modules_dir.join(name)));
     bins.extend(commands(&hoisted_modules_dir, hoisted));
     for (dep_path, dependencies) in &links.snapshots {
         let entry = layout.entry(dep_path);
         if entry.is_some_and(|entry| entry.complete.is_some()) {
             continue;
         }
-        let providers = dependencies.values().chain([dep_path]);
-        let providers = providers.filter_map(|dep_path| of_snapshot(dep_path, layout.package_dir(dep_path)));
+        let of_packages: Vec<_> = dependencies.values().chain([dep_path]).filter_map(in_place).collect();
+        let inside = carried.get(dep_path);
+        if of_packages.is_empty() && inside.is_none() {
+            continue;
+        }
         let own_modules_dir = layout.own_modules_dir(dep_path);
-        let inside = carried.get(dep_path).into_iter().flatten().map(|(name, manifest)| {
+        let inside = inside.into_iter().flatten().map(|(name, manifest)| {
             let provider = Provider::carried(name, manifest, &own_modules_dir, Form::Script);
             let modules_dirs =
                 [provider.dir.join("node_modules"), own_modules_dir.clone(), hoisted_modules_dir.clone()];
             Provider { node_path: modules_dirs.into(), ..provider }
         });
-        let providers = providers.chain(inside).map(|mut provider| {
+        let providers = of_packages.into_iter().chain(inside).map(|mut provider| {
             if entry.is_some() {
                 // What one project hoists is nothing to the others.
                 provider.node_path.truncate(2);

@@ -1,0 +1,80 @@
+//! What follows from the lockfile alone, worked out while packages are put in place: one processor would have nothing else to
+//! do afterwards.
+
+use super::project::Project;
+use super::session::Session;
+use crate::lockfile::{DepPath, Lockfile};
+use crate::rt;
+use crate::tarball::Coordinator;
+use crate::virtual_store::Places;
+use crate::virtual_store::link::{self, Hoisting, LinkPlan, LinkRequest};
+use crate::virtual_store::modules_yaml::CurrentLockfile;
+use crate::workspace::ImporterId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// See the module.
+pub(super) struct Ahead {
+    /// What pnpm keeps of the lockfile.
+    pub(super) current: CurrentLockfile,
+    /// The links between these packages, in a tree of links.
+    links: Option<(BTreeSet<DepPath>, LinkPlan)>,
+}
+
+impl Ahead {
+    /// For these packages, if all of them can be had.
+    pub(super) async fn new<C: Coordinator>(
+        project: &Project,
+        session: &Session<C>,
+        lockfile: &Lockfile,
+        importers: &BTreeSet<ImporterId>,
+        packages: BTreeSet<DepPath>,
+        places: &Places,
+    ) -> Self {
+        let include = session.options.include;
+        match places {
+            Places::VirtualStore(_) => {
+                let projects = project.named_dirs();
+                let request = link_request(project, session, lockfile, importers, &packages, &projects);
+                let links = link::plan(request);
+                // Whoever waits beside this can go on by now.
+                rt::yield_now().await;
+                let current = lockfile.including(include);
+                rt::yield_now().await;
+                Ahead { current: CurrentLockfile::new(current), links: Some((packages, links)) }
+            }
+            Places::Hoisted(_) => {
+                // Whose directories are there must be known to the next install: it keeps them.
+                let mut selected = lockfile.clone();
+                selected.importers.retain(|id, _| importers.contains(id));
+                Ahead { current: CurrentLockfile::new(selected.including(include)), links: None }
+            }
+        }
+    }
+
+    /// The links between these packages, if they are those that were expected.
+    pub(super) fn take_links(&mut self, installed: &BTreeSet<DepPath>) -> Option<LinkPlan> {
+        self.links.take_if(|(packages, _)| packages == installed).map(|(_, links)| links)
+    }
+}
+
+/// What the links of a tree come from; `projects` are those that every package can find.
+pub(super) fn link_request<'a, C: Coordinator>(
+    project: &'a Project,
+    session: &Session<C>,
+    lockfile: &'a Lockfile,
+    importers: &'a BTreeSet<ImporterId>,
+    installed: &'a BTreeSet<DepPath>,
+    projects: &'a BTreeMap<String, PathBuf>,
+) -> LinkRequest<'a> {
+    let settings = &project.workspace.settings;
+    LinkRequest {
+        lockfile,
+        installed,
+        layout: &project.layout,
+        include: session.options.include,
+        importers,
+        hoisting: Hoisting { private: &settings.hoist_pattern, public: &settings.public_hoist_pattern },
+        projects,
+    }
+}
