@@ -239,8 +239,8 @@ fn a_damaged_packument_is_found_and_repaired() {
     let (registry, dir) = installed();
     let shard = std::fs::read_dir(in_store(dir.path(), "packuments")).unwrap().next().unwrap().unwrap().path();
     let path = std::fs::read_dir(shard).unwrap().next().unwrap().unwrap().path();
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, &text[..text.len() - 1]).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     found_and_repaired(&registry, dir.path(), "damaged packument: ");
     assert!(!path.exists());
 }

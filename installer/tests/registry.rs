@@ -5,7 +5,7 @@ use bytes::Bytes;
 use installer::config::{Credentials, Proxy, Settings};
 use installer::lockfile::canonical_tarball_url;
 use installer::package::PackageId;
-use installer::registry::{Demand, Detail, FetchError, FetchErrorKind, Phase, RegistryClient, TarballFetch};
+use installer::registry::{Demand, Detail, Document, FetchError, FetchErrorKind, Phase, RegistryClient, TarballFetch};
 use installer::reporter::{ProgressEvent, Reporter};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -275,7 +275,7 @@ async fn never_more_requests_than_permits() {
         MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(10));
         NOW.fetch_sub(1, Ordering::SeqCst);
-        exchange.ok(b"body");
+        exchange.ok(b"{}");
     });
     bench.settings.network.network_concurrency = 3;
     let client = bench.client();
@@ -312,17 +312,24 @@ async fn a_download_that_is_cancelled_gives_its_permit_back_and_says_so() {
     assert_eq!(client.permits_in_use(), 0);
 }
 
+/// A packument.
+const REACT: &[u8] = br#"{"dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"dist":{"tarball":"t"}}}}"#;
+
+fn document(json: &[u8]) -> Document {
+    Document::parse(json).unwrap()
+}
+
 #[tokio::test]
 async fn callers_share_one_packument() {
     let bench = Bench::new(|exchange| {
         std::thread::sleep(Duration::from_millis(50));
-        exchange.ok(b"{}");
+        exchange.ok(REACT);
     });
     let client = bench.client();
     let (first, second) =
         tokio::join!(client.packument("react", Detail::Abbreviated), client.packument("react", Detail::Abbreviated));
-    assert_eq!((&*first.unwrap(), &*second.unwrap()), (&b"{}"[..], &b"{}"[..]));
-    assert_eq!(&*client.packument("react", Detail::Abbreviated).await.unwrap(), b"{}");
+    assert_eq!((first.unwrap(), second.unwrap()), (document(REACT), document(REACT)));
+    assert_eq!(client.packument("react", Detail::Abbreviated).await.unwrap(), document(REACT));
     assert_eq!(bench.server.requests().len(), 1);
     let request = &bench.server.requests()[0];
     assert!(request.header("accept").unwrap().starts_with("application/vnd.npm.install-v1+json"));
@@ -349,13 +356,10 @@ async fn a_caller_that_leaves_does_not_take_the_packument_along() {
 async fn a_compressed_packument_is_decoded() {
     let bench = Bench::new(|exchange| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(b"{\"name\":\"@babel/core\"}").unwrap();
+        encoder.write_all(REACT).unwrap();
         exchange.ok_with(&[("Content-Encoding", "gzip")], &encoder.finish().unwrap());
     });
-    assert_eq!(
-        &*bench.client().packument("@babel/core", Detail::Abbreviated).await.unwrap(),
-        b"{\"name\":\"@babel/core\"}"
-    );
+    assert_eq!(bench.client().packument("@babel/core", Detail::Abbreviated).await.unwrap(), document(REACT));
     let request = &bench.server.requests()[0];
     assert_eq!((request.path.as_str(), request.header("accept-encoding").as_deref()), ("/@babel%2Fcore", Some("gzip")));
 }
@@ -364,15 +368,15 @@ async fn a_compressed_packument_is_decoded() {
 async fn an_unchanged_packument_is_not_sent_again_and_works_offline() {
     let mut bench = Bench::new(|exchange| match exchange.request.header("if-none-match").as_deref() {
         Some("\"v1\"") => exchange.status("304 Not Modified", &[]),
-        _ => exchange.ok_with(&[("ETag", "\"v1\"")], b"{\"v\":1}"),
+        _ => exchange.ok_with(&[("ETag", "\"v1\"")], REACT),
     });
-    assert_eq!(&*bench.client().packument("react", Detail::Abbreviated).await.unwrap(), b"{\"v\":1}");
-    assert_eq!(&*bench.client().packument("react", Detail::Abbreviated).await.unwrap(), b"{\"v\":1}");
+    assert_eq!(bench.client().packument("react", Detail::Abbreviated).await.unwrap(), document(REACT));
+    assert_eq!(bench.client().packument("react", Detail::Abbreviated).await.unwrap(), document(REACT));
     assert_eq!(bench.server.requests()[1].header("if-none-match").as_deref(), Some("\"v1\""));
 
     bench.settings.network.offline = true;
     let client = bench.client();
-    assert_eq!(&*client.packument("react", Detail::Abbreviated).await.unwrap(), b"{\"v\":1}");
+    assert_eq!(client.packument("react", Detail::Abbreviated).await.unwrap(), document(REACT));
     assert!(matches!(client.packument("vue", Detail::Abbreviated).await.unwrap_err().kind, FetchErrorKind::Offline));
     assert!(matches!(bench.tarball().await, Err(FetchErrorKind::Offline)));
     assert_eq!(bench.server.requests().len(), 2);
@@ -423,13 +427,13 @@ fn all_files(dir: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
 async fn full_and_abbreviated_packuments_are_two_things() {
     let mut bench = Bench::new(|exchange| {
         let full = exchange.request.header("accept").as_deref() == Some("application/json");
-        exchange.ok(if full { b"{\"full\":1}" } else { b"{}" });
+        exchange.ok(if full { REACT } else { b"{}" });
     });
     for offline in [false, true] {
         bench.settings.network.offline = offline;
         let client = bench.client();
-        assert_eq!(&*client.packument("react", Detail::Abbreviated).await.unwrap(), b"{}");
-        assert_eq!(&*client.packument("react", Detail::Full).await.unwrap(), b"{\"full\":1}");
+        assert_eq!(client.packument("react", Detail::Abbreviated).await.unwrap(), document(b"{}"));
+        assert_eq!(client.packument("react", Detail::Full).await.unwrap(), document(REACT));
     }
     assert_eq!(bench.server.requests().len(), 2);
 }

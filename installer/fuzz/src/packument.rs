@@ -10,12 +10,13 @@ use installer::lockfile::{Lockfile, satisfies};
 use installer::manifest::Manifest;
 use installer::package_name;
 use installer::resolve::{
-    Detail, ForeignPackage, ForeignPackages, ForeignSource, NoHook, PackumentError, Packuments, ResolveError,
+    Detail, Document, ForeignPackage, ForeignPackages, ForeignSource, NoHook, PackumentError, Packuments, ResolveError,
     ResolveRequest, VersionChooser, resolve,
 };
 use installer::workspace::{ROOT, Workspace};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What the project asks for. Every name has the same packument, so what that asks for has it too.
 const PROJECT: &str = r#"{"dependencies":{"a":"*"},"devDependencies":{"@s/b":"^1.0.0 || *"}}"#;
@@ -87,8 +88,11 @@ struct OneDocument<'d>(&'d Bytes);
 
 #[async_trait(?Send)]
 impl Packuments for OneDocument<'_> {
-    async fn packument(&self, name: &str, _detail: Detail) -> Result<Bytes, PackumentError> {
-        if name.starts_with(MISSING) { Err(PackumentError::NotFound) } else { Ok(self.0.clone()) }
+    async fn packument(&self, name: &str, _detail: Detail) -> Result<Document, PackumentError> {
+        if name.starts_with(MISSING) {
+            return Err(PackumentError::NotFound);
+        }
+        Document::parse(self.0).map_err(|error| PackumentError::Invalid(Arc::new(error)))
     }
 
     fn registry(&self, _name: &str) -> String {

@@ -1,6 +1,7 @@
 //! The client that everything above uses: packuments once per install, tarballs on demand.
 
 use super::demand::Demand;
+use super::document::Document;
 use super::error::{FetchError, FetchErrorKind};
 use super::packument_cache::{CachedPackument, PackumentCache};
 use super::packument_request::{Detail, fresh_for, packument_url};
@@ -46,7 +47,7 @@ struct Inner {
     packuments: Mutex<BTreeMap<(String, Detail), PackumentSlot>>,
 }
 
-type PackumentResult = Result<Bytes, Arc<FetchError>>;
+type PackumentResult = Result<Document, Arc<FetchError>>;
 type PackumentFuture = Pin<Box<dyn Future<Output = PackumentResult> + Send>>;
 
 enum PackumentSlot {
@@ -99,7 +100,7 @@ impl RegistryClient {
         self.shared.permits.limit()
     }
 
-    /// The packument of a package, as JSON. A registry that knows no abbreviated ones sends the full one.
+    /// What is needed of the packument of a package. A registry that knows no abbreviated ones sends the full one.
     ///
     /// One fetch per name, detail and client: callers share it and its result, also when it fails. It ends when the last
     /// caller goes away, and starts anew with the next.
@@ -230,20 +231,20 @@ impl Inner {
         self.packuments.lock().expect("nothing panics while it holds this lock")
     }
 
-    async fn fetch_packument(self: Arc<Self>, name: &str, detail: Detail) -> Result<Bytes, FetchError> {
+    async fn fetch_packument(self: Arc<Self>, name: &str, detail: Detail) -> Result<Document, FetchError> {
         let registry = self.registries.registry_for(name);
         let url = packument_url(registry, name).map_err(|kind| FetchError::new(registry.as_str(), 0, kind))?;
         let cache_key = detail.cache_key(&url);
         let cached = self.cache.read(&cache_key).await;
         if self.offline {
             let missing = || FetchError::new(url.as_str(), 0, FetchErrorKind::Offline);
-            return cached.map(|cached| cached.body).ok_or_else(missing);
+            return cached.map(|cached| cached.document).ok_or_else(missing);
         }
         if let Some(cached) = &cached
             && self.need_not_ask(&cache_key, cached).await
         {
             self.unasked.store(true, Ordering::Relaxed);
-            return Ok(cached.body.clone());
+            return Ok(cached.document.clone());
         }
         let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
         let question =
@@ -251,7 +252,7 @@ impl Inner {
         let mut attempts = Attempts::new(self.clone(), url.as_str());
         loop {
             match self.ask_for_packument(&question, &cache_key, cached.as_ref()).await {
-                Ok(body) => return Ok(body),
+                Ok(document) => return Ok(document),
                 Err(failure) => attempts.failed(failure).await?,
             }
         }
@@ -268,32 +269,34 @@ impl Inner {
         question: &Question,
         cache_key: &str,
         cached: Option<&CachedPackument>,
-    ) -> Result<Bytes, FetchErrorKind> {
+    ) -> Result<Document, FetchErrorKind> {
         let permit = self.permits.acquire(Purpose::Metadata).await;
         let answer = self.transport.get(question).await?;
         if let (StatusCode::NOT_MODIFIED, Some(cached)) = (answer.status, cached) {
             if cached.fresh_for.is_some() {
                 self.cache.renew(cache_key).await;
             }
-            return Ok(cached.body.clone());
+            return Ok(cached.document.clone());
         }
         let fresh_for = fresh_for(&answer.headers);
         let encoding = answer.headers.get(header::CONTENT_ENCODING).cloned();
         let etag = answer.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let body = answer.bytes().await?;
         drop(permit);
-        let body = match encoding {
-            Some(encoding) => rt::blocking("decode packument", move || decoded(body, Some(&encoding))).await?,
-            None => body,
+        let decode = move || match encoding {
+            Some(encoding) => decoded(body, Some(&encoding)),
+            None => Ok(body),
         };
-        let packument = CachedPackument { etag, fresh_for, body: body.clone() };
+        let read = move || Document::parse(&decode()?).map_err(|error| FetchErrorKind::Packument(Arc::new(error)));
+        let document = rt::blocking("read packument", read).await?;
+        let packument = CachedPackument { etag, fresh_for, document: document.clone() };
         if let Err(error) = self.cache.write(cache_key, packument).await {
             self.reporter.report(&ProgressEvent::Warning {
                 code: "PACKUMENT_NOT_CACHED",
                 message: format!("the packument of {} is not cached: {error}", question.url),
             });
         }
-        Ok(body)
+        Ok(document)
     }
 
     /// One attempt at a tarball.

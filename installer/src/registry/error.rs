@@ -125,6 +125,13 @@ pub enum FetchErrorKind {
         /// Why not.
         reason: String,
     },
+    /// It is no packument.
+    #[error("it cannot be read: {0}")]
+    #[diagnostic(
+        code(lockstep::registry::packument),
+        help("check `registry`: it leads to something that is no npm registry")
+    )]
+    Packument(Arc<serde_json::Error>),
     /// The body's encoding cannot be undone.
     #[error("the body cannot be decoded: {reason}")]
     #[diagnostic(code(lockstep::registry::encoding), help("try again; a proxy in between may change bodies"))]
@@ -186,6 +193,7 @@ impl FetchErrorKind {
             | FetchErrorKind::Encoding { .. }
             | FetchErrorKind::Rejected { .. } => false,
             FetchErrorKind::InvalidUrl { .. }
+            | FetchErrorKind::Packument(_)
             | FetchErrorKind::Offline
             | FetchErrorKind::NotFound
             | FetchErrorKind::Unauthorized { .. }

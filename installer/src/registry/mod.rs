@@ -7,6 +7,7 @@
 mod client;
 mod connector;
 mod demand;
+mod document;
 mod error;
 mod names;
 mod packument_cache;
@@ -21,6 +22,7 @@ mod tunnel;
 pub use client::{RegistryClient, TarballFetch};
 pub use connector::ConnectError;
 pub use demand::Demand;
+pub use document::Document;
 pub use error::{Cause, FetchError, FetchErrorKind, Phase};
 pub use packument_cache::is_whole_packument;
 pub use packument_request::Detail;

@@ -1,9 +1,10 @@
 //! Packuments on disk: what a registry need not send again (304), and what `offline` lives on.
 //!
-//! One file per packument below [`StoreDir::packuments_dir`]: a line of JSON, then the body. A file that does not match
+//! One file per packument below [`StoreDir::packuments_dir`]: a line of JSON, then the two parts of a [`Document`]. A file that does not match
 //! its own line (half written, another URL) counts as missing. A file is as old as the last answer that vouched for it. The
 //! cache is a hint: when the disk refuses, an install goes on without.
 
+use super::document::Document;
 use crate::rt;
 use crate::store::StoreDir;
 use bytes::Bytes;
@@ -19,15 +20,15 @@ pub(super) struct PackumentCache {
     store: StoreDir,
 }
 
-/// A packument as the registry sent it.
+/// A packument that the registry sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CachedPackument {
     /// The entity tag that came with it.
     pub etag: Option<String>,
     /// How long it need not be asked for again, from when the registry vouched for it.
     pub fresh_for: Option<Duration>,
-    /// The body, decoded.
-    pub body: Bytes,
+    /// What is needed of it.
+    pub document: Document,
 }
 
 /// The first line of a file.
@@ -38,9 +39,11 @@ struct Head {
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     fresh_s: Option<u64>,
-    /// Size of the body in bytes.
+    /// Size of the document's index, the first of its parts, in bytes.
+    index_bytes: usize,
+    /// Size of both parts in bytes.
     bytes: usize,
-    /// CRC-32 of the body: tells a torn file from a whole one.
+    /// CRC-32 of both: tells a torn file from a whole one.
     crc: u32,
 }
 
@@ -78,13 +81,11 @@ impl PackumentCache {
     /// # Errors
     /// When the disk refuses; what was cached before is still there then.
     pub async fn write(&self, url: &str, packument: CachedPackument) -> io::Result<()> {
-        let (store, path, head) = (self.store.clone(), self.path(url), Head::new(url, &packument));
+        let (store, path, url) = (self.store.clone(), self.path(url), url.to_owned());
         rt::blocking("write packument", move || {
             let _owner = store.act_as_owner();
             let temporary = store.tmp_dir().join(rt::unique());
-            let mut file = serde_json::to_vec(&head)?;
-            file.push(b'\n');
-            file.extend_from_slice(&packument.body);
+            let file = file(&url, &packument);
             let written = with_parent(&temporary, |temporary| rt::fs::write_new(temporary, &file, false))
                 .and_then(|()| with_parent(&path, |path| rt::fs::rename(&temporary, path)));
             if written.is_err() {
@@ -103,25 +104,35 @@ impl PackumentCache {
     }
 }
 
-impl Head {
-    fn new(url: &str, packument: &CachedPackument) -> Self {
-        let CachedPackument { etag, fresh_for, body } = packument;
-        let (etag, fresh_s) = (etag.clone(), fresh_for.map(|fresh_for| fresh_for.as_secs()));
-        Head { url: url.to_owned(), etag, fresh_s, bytes: body.len(), crc: checksum(body) }
-    }
+/// The bytes that a packument is kept as.
+fn file(url: &str, packument: &CachedPackument) -> Vec<u8> {
+    let (index, text) = packument.document.to_parts();
+    let parts = [&*index, text].concat();
+    let head = Head {
+        url: url.to_owned(),
+        etag: packument.etag.clone(),
+        fresh_s: packument.fresh_for.map(|fresh_for| fresh_for.as_secs()),
+        index_bytes: index.len(),
+        bytes: parts.len(),
+        crc: checksum(&parts),
+    };
+    let head = serde_json::to_vec(&head).expect("a head is plain data");
+    [&*head, b"\n", &parts].concat()
 }
 
 fn parse(file: Bytes, url: &str) -> Option<CachedPackument> {
-    let (head, body) = whole(file).filter(|(head, _)| head.url == url)?;
-    Some(CachedPackument { etag: head.etag, fresh_for: head.fresh_s.map(Duration::from_secs), body })
+    let (head, parts) = whole(file).filter(|(head, _)| head.url == url)?;
+    let index = parts.get(..head.index_bytes)?;
+    let document = Document::from_parts(index, parts.slice(head.index_bytes..))?;
+    Some(CachedPackument { etag: head.etag, fresh_for: head.fresh_s.map(Duration::from_secs), document })
 }
 
-/// The two parts of a file that matches its own first line.
+/// The first line of a file that matches it, and the rest.
 fn whole(file: Bytes) -> Option<(Head, Bytes)> {
     let line = file.iter().position(|byte| *byte == b'\n')?;
     let head: Head = serde_json::from_slice(&file[..line]).ok()?;
-    let body = file.slice(line + 1..);
-    (head.bytes == body.len() && head.crc == checksum(&body)).then_some((head, body))
+    let parts = file.slice(line + 1..);
+    (head.bytes == parts.len() && head.crc == checksum(&parts)).then_some((head, parts))
 }
 
 /// Whether these are the bytes of a cached packument, whole and as they were written.
@@ -154,9 +165,9 @@ mod tests {
         let cache = PackumentCache::new(StoreDir::new(directory.path()));
         let url = "https://r.test/react";
         assert_eq!(cache.read(url).await, None);
-        for text in ["{}", "{\"name\":\"react\"}\n"] {
-            let (etag, body) = (Some("\"1\"".into()), Bytes::from_static(text.as_bytes()));
-            let packument = CachedPackument { etag, fresh_for: Some(Duration::from_secs(7)), body };
+        for text in ["{}", r#"{"versions":{"1.0.0":{"os":"\n"}}}"#] {
+            let (etag, document) = (Some("\"1\"".into()), Document::parse(text.as_bytes()).unwrap());
+            let packument = CachedPackument { etag, fresh_for: Some(Duration::from_secs(7)), document };
             cache.write(url, packument.clone()).await.unwrap();
             assert_eq!(cache.read(url).await, Some(packument));
         }

@@ -62,15 +62,15 @@ pub(super) async fn fetch(
     edits: Arc<ManifestEdits>,
 ) -> Loaded {
     let package = || name.to_owned();
-    let bytes = match packuments.packument(name, detail).await {
-        Ok(bytes) => bytes,
+    let document = match packuments.packument(name, detail).await {
+        Ok(document) => document,
         Err(PackumentError::NotFound) => return Ok(None),
+        Err(PackumentError::Invalid(source)) => return Err(InvalidPackument { package: package(), source }.into()),
         Err(PackumentError::Failed(cause)) => {
             return Err(ResolveError::Registry { package: package(), source: cause.into() });
         }
     };
     let owned_name = package();
-    let parsed = rt::blocking("parse packument", move || Packument::parse(&owned_name, bytes, edits)).await;
-    let packument = parsed.map_err(|source| InvalidPackument { package: package(), source: Arc::new(source) })?;
-    Ok(Some(Arc::new(packument)))
+    let index = move || Packument::new(&owned_name, document, edits);
+    Ok(Some(Arc::new(rt::blocking("index packument", index).await)))
 }

@@ -8,6 +8,7 @@ use super::specifier::target_of;
 use crate::config::NamePatterns;
 use crate::workspace::{Overrides, REMOVED, Workspace};
 use deno_semver::Version;
+use memchr::memmem;
 use serde_json::{Map, Value};
 
 /// See the module.
@@ -34,12 +35,12 @@ impl ManifestEdits {
     }
 
     /// Whether some version in a packument may look different: a cheap test that errs on the side of yes.
-    pub fn may_concern(&self, name: &str, packument: &str) -> bool {
-        let optional =
-            self.ignored_optional != NamePatterns::default() && packument.contains("\"optionalDependencies\"");
+    pub fn may_concern(&self, name: &str, manifests: &[u8]) -> bool {
+        let says = |text: &str| memmem::find(manifests, text.as_bytes()).is_some();
+        let optional = self.ignored_optional != NamePatterns::default() && says("\"optionalDependencies\"");
         optional
             || self.all_extensions().any(|extensions| extensions.concern(name))
-            || self.overrides.names().any(|name| packument.contains(&format!("\"{name}\"")))
+            || self.overrides.names().any(|name| says(&format!("\"{name}\"")))
     }
 
     /// Makes a version's manifest say what it is taken to say.

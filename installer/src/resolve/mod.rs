@@ -34,7 +34,9 @@ mod wanted_peers;
 
 pub use self::error::{InvalidPackument, RequiredBy, ResolveError, SharedError};
 pub use self::foreign::{ForeignPackage, ForeignPackages, ForeignSource};
-pub use self::packuments::{Detail, NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball};
+pub use self::packuments::{
+    Detail, Document, NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball,
+};
 pub use self::prefetching_resolver::PrefetchingResolver;
 pub use self::registry_packuments::RegistryPackuments;
 pub use self::version_chooser::{ChosenVersion, VersionChooser};

@@ -1,4 +1,4 @@
-//! A packument as the registry sends it: an index of its versions, each parsed when it is asked for.
+//! A packument: an index of its versions, each parsed when it is asked for.
 //!
 //! The registry holds twenty years of packuments, so every field may have any shape. A version that cannot be used is
 //! left out; it never spoils the others.
@@ -9,16 +9,13 @@ use crate::lockfile::{
 };
 use crate::manifest::{optional_peers_of, texts_of};
 use crate::package::PackageId;
+use crate::registry::Document;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bytes::Bytes;
 use deno_semver::Version;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +24,7 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Packument {
     pub name: String,
     pub dist_tags: BTreeMap<String, Version>,
-    bytes: Bytes,
+    document: Document,
     versions: BTreeMap<Version, Range<usize>>,
     edits: Arc<ManifestEdits>,
     /// Whether the edits may concern some version.
@@ -36,97 +33,21 @@ pub(super) struct Packument {
     manifests: Mutex<BTreeMap<Version, Option<Arc<VersionManifest>>>>,
 }
 
-/// What stands at the top of a packument.
-#[derive(serde::Deserialize)]
-struct Top<'a> {
-    #[serde(borrow, default)]
-    versions: Versions<'a>,
-    #[serde(rename = "dist-tags", default)]
-    dist_tags: Value,
-}
-
-/// The versions and what is said of each, unread; none where the registry has something else in their place.
-#[derive(Default)]
-struct Versions<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-/// A version as a key, which is borrowed where nothing in it is escaped.
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Versions<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(VersionsVisitor)
-    }
-}
-
-struct VersionsVisitor;
-
-/// Reads the text once: to skip what is said of a version costs as much as to read it.
-impl<'de> Visitor<'de> for VersionsVisitor {
-    type Value = Versions<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("versions")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut versions = Vec::new();
-        while let Some((Key(version), manifest)) = map.next_entry()? {
-            versions.push((version, manifest));
-        }
-        Ok(Versions(versions))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Versions::default())
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Versions::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Versions::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Versions::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Versions::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Versions::default())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Versions::default())
-    }
-}
-
 impl Packument {
-    /// Indexes `bytes`.
-    pub fn parse(name: &str, bytes: Bytes, edits: Arc<ManifestEdits>) -> Result<Packument, serde_json::Error> {
-        let top: Top<'_> = serde_json::from_slice(&bytes)?;
-        let offset_of = |raw: &RawValue| raw.get().as_ptr() as usize - bytes.as_ptr() as usize;
-        let versions = top.versions.0.into_iter().filter_map(|(version, raw)| {
-            let start = offset_of(raw);
-            Some((Version::parse_from_npm(&version).ok()?, start..start + raw.get().len()))
-        });
-        let dist_tags = texts_of(&top.dist_tags).into_iter();
-        let dist_tags = dist_tags.filter_map(|(tag, version)| Some((tag, Version::parse_from_npm(&version).ok()?)));
-        Ok(Packument {
+    /// Indexes a document.
+    pub fn new(name: &str, document: Document, edits: Arc<ManifestEdits>) -> Packument {
+        let version = |text: &str| Version::parse_from_npm(text).ok();
+        let dist_tags = document.dist_tags().filter_map(|(tag, text)| Some((tag.to_owned(), version(text)?)));
+        let versions = document.versions().filter_map(|(text, range)| Some((version(text)?, range)));
+        Packument {
             name: name.to_owned(),
             dist_tags: dist_tags.collect(),
             versions: versions.collect(),
-            is_edited: str::from_utf8(&bytes).map_or(true, |text| edits.may_concern(name, text)),
+            is_edited: edits.may_concern(name, document.text()),
             edits,
-            bytes: bytes.clone(),
+            document,
             manifests: Mutex::default(),
-        })
+        }
     }
 
     /// Every version, lowest first.
@@ -155,7 +76,7 @@ impl Packument {
     }
 
     fn raw(&self, version: &Version) -> Option<Cow<'_, [u8]>> {
-        let raw = &self.bytes[self.versions.get(version)?.clone()];
+        let raw = &self.document.text()[self.versions.get(version)?.clone()];
         if !self.is_edited {
             return Some(Cow::Borrowed(raw));
         }
@@ -343,7 +264,7 @@ mod tests {
 
     fn packument(versions: &str) -> Packument {
         let text = format!(r#"{{"name":"x","dist-tags":{{"latest":"1.0.0","odd":7}},"versions":{versions}}}"#);
-        Packument::parse("x", Bytes::from(text), Arc::default()).unwrap()
+        Packument::new("x", Document::parse(text.as_bytes()).unwrap(), Arc::default())
     }
 
     #[test]
@@ -364,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_packument_without_versions_is_empty() {
-        assert_eq!(Packument::parse("x", Bytes::from_static(b"{}"), Arc::default()).unwrap().versions().count(), 0);
+        assert_eq!(Packument::new("x", Document::parse(b"{}").unwrap(), Arc::default()).versions().count(), 0);
         for none in ["[]", "[[1]]", "null", "true", "7", "-7", "7.5", "\"1.0.0\""] {
             assert_eq!(packument(none).versions().count(), 0, "{none}");
         }

@@ -1,9 +1,8 @@
 //! What resolution asks of a registry, and what it tells while it runs.
 
 use crate::package::PackageId;
-pub use crate::registry::Detail;
+pub use crate::registry::{Detail, Document};
 use async_trait::async_trait;
-use bytes::Bytes;
 use miette::Diagnostic;
 use std::error::Error;
 use std::fmt;
@@ -12,12 +11,13 @@ use std::sync::Arc;
 /// A source of packuments. Resolution asks for each name and detail once.
 #[async_trait(?Send)]
 pub trait Packuments {
-    /// The packument of a package as JSON, abbreviated or full: an abbreviated one need not say which C library a package is
+    /// What is needed of the packument of a package, abbreviated or full: an abbreviated one need not say which C library a package is
     /// for.
     ///
     /// # Errors
-    /// [`PackumentError::NotFound`] when the registry has no such package, `Failed` for everything else.
-    async fn packument(&self, name: &str, detail: Detail) -> Result<Bytes, PackumentError>;
+    /// [`PackumentError::NotFound`] when the registry has no such package, `Invalid` when its answer is no packument, `Failed` for
+    /// everything else.
+    async fn packument(&self, name: &str, detail: Detail) -> Result<Document, PackumentError>;
 
     /// The base URL of the registry that serves this package: tarballs at its canonical URL are not spelled out in the
     /// lockfile.
@@ -29,6 +29,8 @@ pub trait Packuments {
 pub enum PackumentError {
     /// The registry has no package of that name: optional dependencies on it are left out.
     NotFound,
+    /// The answer is no packument.
+    Invalid(Arc<serde_json::Error>),
     /// The answer is not known: resolution ends.
     Failed(Arc<dyn Diagnostic + Send + Sync>),
 }
@@ -37,6 +39,7 @@ impl fmt::Display for PackumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PackumentError::NotFound => write!(f, "not found"),
+            PackumentError::Invalid(error) => error.fmt(f),
             PackumentError::Failed(cause) => cause.fmt(f),
         }
     }

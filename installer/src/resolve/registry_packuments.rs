@@ -1,9 +1,8 @@
 //! The registry client as resolution asks it.
 
 use super::{PackumentError, Packuments};
-use crate::registry::{Detail, FetchErrorKind, RegistryClient};
+use crate::registry::{Detail, Document, FetchErrorKind, RegistryClient};
 use async_trait::async_trait;
-use bytes::Bytes;
 
 /// Packuments of the registries that the settings name.
 pub struct RegistryPackuments {
@@ -19,9 +18,10 @@ impl RegistryPackuments {
 
 #[async_trait(?Send)]
 impl Packuments for RegistryPackuments {
-    async fn packument(&self, name: &str, detail: Detail) -> Result<Bytes, PackumentError> {
-        self.registry.packument(name, detail).await.map_err(|error| match error.kind {
+    async fn packument(&self, name: &str, detail: Detail) -> Result<Document, PackumentError> {
+        self.registry.packument(name, detail).await.map_err(|error| match &error.kind {
             FetchErrorKind::NotFound => PackumentError::NotFound,
+            FetchErrorKind::Packument(source) => PackumentError::Invalid(source.clone()),
             _ => PackumentError::Failed(error),
         })
     }

@@ -63,7 +63,7 @@ pub(super) fn intersection<'a>(ranges: impl IntoIterator<Item = &'a str>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
+    use crate::registry::Document;
     use serde_json::{Map, Value, json};
     use std::sync::Arc;
 
@@ -78,7 +78,7 @@ mod tests {
         let versions: Map<String, Value> = versions.iter().map(version).collect();
         let text =
             json!({ "name": "x", "dist-tags": { "latest": latest, "next": "3.0.0-rc.1" }, "versions": versions });
-        Packument::parse("x", Bytes::from(text.to_string()), Arc::default()).unwrap()
+        Packument::new("x", Document::parse(text.to_string().as_bytes()).unwrap(), Arc::default())
     }
 
     fn version(text: &str) -> Version {

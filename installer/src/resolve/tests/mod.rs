@@ -9,10 +9,10 @@ use super::{
 use crate::config::ProjectSettings;
 use crate::lockfile::{Lockfile, satisfies};
 use crate::manifest::{Manifest, texts_of};
+use crate::registry::Document;
 use crate::rt;
 use crate::workspace::{ROOT, Workspace};
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -53,7 +53,7 @@ impl Memory {
 
 #[async_trait(?Send)]
 impl Packuments for Memory {
-    async fn packument(&self, name: &str, _detail: Detail) -> Result<Bytes, PackumentError> {
+    async fn packument(&self, name: &str, _detail: Detail) -> Result<Document, PackumentError> {
         if let Some(delay_ms) = self.delay_ms {
             rt::sleep(Duration::from_millis(delay_ms(name))).await;
         }
@@ -61,7 +61,8 @@ impl Packuments for Memory {
             return Err(PackumentError::Failed(Arc::new(miette::MietteDiagnostic::new("no route to host"))));
         }
         let versions = self.packages.get(name).ok_or(PackumentError::NotFound)?;
-        Ok(json!({ "name": name, "dist-tags": self.tags[name], "versions": versions }).to_string().into())
+        let packument = json!({ "name": name, "dist-tags": self.tags[name], "versions": versions });
+        Ok(Document::parse(packument.to_string().as_bytes()).unwrap())
     }
 
     fn registry(&self, _name: &str) -> String {

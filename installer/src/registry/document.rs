@@ -1,0 +1,320 @@
+//! What an installer needs of a packument: its versions, and of each the fields that decide an install.
+//!
+//! A packument holds everything that was ever published, and more of each version than anybody asks: signatures, development
+//! dependencies, in full also texts for people. That is read once, when it arrives; kept, in memory and on disk, is the part that
+//! can be asked for, as JSON, so that whoever edits manifests still can, and where each version begins in it.
+//! A registry holds twenty years of packuments, so a field may have any shape: each is kept as it stands.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    index: Arc<Index>,
+    text: Bytes,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+struct Index {
+    /// Tag and version.
+    dist_tags: Vec<(String, String)>,
+    /// Version, and how long the text is that says something of it; one follows the other.
+    versions: Vec<(String, usize)>,
+}
+
+impl Document {
+    /// Reads a packument as a registry sends it.
+    ///
+    /// # Errors
+    /// When it is no JSON, or no object.
+    pub fn parse(json: &[u8]) -> Result<Document, serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let mut read = Read::default();
+        deserializer.deserialize_map(&mut read)?;
+        deserializer.end()?;
+        Ok(Document { index: Arc::new(read.index), text: read.text.into() })
+    }
+
+    /// Tag and version, as they stand there.
+    pub fn dist_tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.index.dist_tags.iter().map(|(tag, version)| (tag.as_str(), version.as_str()))
+    }
+
+    /// The versions, as they stand there, and where in [`text`](Self::text) the manifest of each is.
+    pub fn versions(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        let mut start = 0;
+        self.index.versions.iter().map(move |(version, bytes)| {
+            start += bytes;
+            (version.as_str(), start - bytes..start)
+        })
+    }
+
+    /// All manifests, as JSON.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// For the disk: what [`from_parts`](Self::from_parts) takes.
+    pub(super) fn to_parts(&self) -> (Vec<u8>, &[u8]) {
+        (postcard::to_allocvec(&*self.index).expect("an index is plain data"), &self.text)
+    }
+
+    /// What was kept; none where it makes no sense.
+    pub(super) fn from_parts(index: &[u8], text: Bytes) -> Option<Document> {
+        let index: Index = postcard::from_bytes(index).ok()?;
+        let bytes = index.versions.iter().try_fold(0_usize, |sum, (_, bytes)| sum.checked_add(*bytes))?;
+        (bytes == text.len()).then(|| Document { index: Arc::new(index), text })
+    }
+}
+
+/// A document that is being read.
+#[derive(Default)]
+struct Read {
+    index: Index,
+    text: Vec<u8>,
+}
+
+impl<'de> Visitor<'de> for &mut Read {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a packument")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut has_versions = false;
+        while let Some(Key(key)) = map.next_key()? {
+            match &*key {
+                "versions" if std::mem::replace(&mut has_versions, true) => {
+                    return Err(A::Error::duplicate_field("versions"));
+                }
+                "versions" => map.next_value_seed(Versions(self))?,
+                "dist-tags" => {
+                    let tags: Value = map.next_value()?;
+                    let tags = tags.as_object().into_iter().flatten();
+                    let tags = tags.filter_map(|(tag, version)| Some((tag.clone(), version.as_str()?.to_owned())));
+                    self.index.dist_tags = tags.collect();
+                }
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key, which is borrowed where nothing in it is escaped.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Reads the versions and what is said of each; none where the registry has something else in their place.
+struct Versions<'r>(&'r mut Read);
+
+impl<'de> DeserializeSeed<'de> for Versions<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(OrAnything(self))
+    }
+}
+
+impl<'de> Object<'de> for Versions<'_> {
+    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Read { index, text } = self.0;
+        while let Some(Key(version)) = map.next_key()? {
+            let start = text.len();
+            map.next_value_seed(Manifest { text, fields: &VERSION })?;
+            index.versions.push((version.into_owned(), text.len() - start));
+        }
+        Ok(())
+    }
+
+    fn read_other(self) {}
+}
+
+/// The fields of an object that are kept.
+struct Fields {
+    whole: &'static [&'static str],
+    /// Those of which only some fields are.
+    parts: &'static [(&'static str, Fields)],
+}
+
+/// What is kept of a version: what a lockfile says of it, and what leads to others.
+static VERSION: Fields = Fields {
+    whole: &[
+        "dependencies",
+        "optionalDependencies",
+        "peerDependencies",
+        "peerDependenciesMeta",
+        "bundledDependencies",
+        "bundleDependencies",
+        "bin",
+        "os",
+        "cpu",
+        "libc",
+        "engines",
+        "deprecated",
+    ],
+    parts: &[
+        ("dist", Fields { whole: &["tarball", "integrity", "shasum"], parts: &[] }),
+        ("directories", Fields { whole: &["bin"], parts: &[] }),
+    ],
+};
+
+/// Copies an object without the fields that are not kept; whatever else stands in its place becomes `null`.
+struct Manifest<'t> {
+    text: &'t mut Vec<u8>,
+    fields: &'static Fields,
+}
+
+impl<'de> DeserializeSeed<'de> for Manifest<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(OrAnything(self))
+    }
+}
+
+impl<'de> Object<'de> for Manifest<'_> {
+    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Manifest { text, fields } = self;
+        let mut separator = b'{';
+        while let Some(Key(key)) = map.next_key()? {
+            let part = fields.parts.iter().find(|(name, _)| *name == key);
+            if part.is_none() && !fields.whole.contains(&&*key) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            text.push(separator);
+            separator = b',';
+            text.push(b'"');
+            text.extend_from_slice(key.as_bytes());
+            text.extend_from_slice(b"\":");
+            match part {
+                Some((_, fields)) => map.next_value_seed(Manifest { text, fields })?,
+                None => text.extend_from_slice(map.next_value::<&RawValue>()?.get().as_bytes()),
+            }
+        }
+        if separator == b'{' {
+            text.push(b'{');
+        }
+        text.push(b'}');
+        Ok(())
+    }
+
+    fn read_other(self) {
+        self.text.extend_from_slice(b"null");
+    }
+}
+
+/// Something that is read from an object, and that is known what to make of where there is none.
+trait Object<'de>: Sized {
+    fn read<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error>;
+
+    fn read_other(self);
+}
+
+struct OrAnything<T>(T);
+
+impl<'de, T: Object<'de>> Visitor<'de> for OrAnything<T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.read(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        self.0.read_other();
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.0.read_other();
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.0.read_other();
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.0.read_other();
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.0.read_other();
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.0.read_other();
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        self.0.read_other();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Vec<(String, String)> {
+        let document = Document::parse(json.as_bytes()).unwrap();
+        let text = |range: Range<usize>| String::from_utf8(document.text()[range].to_vec()).unwrap();
+        document.versions().map(|(version, range)| (version.to_owned(), text(range))).collect()
+    }
+
+    #[test]
+    fn what_an_install_needs_is_kept_as_it_stands() {
+        let json = r#"{ "readme": "x", "dist-tags": { "latest": "1.0.0", "odd": 7 }, "versions": {
+            "1.0.0": { "name": "x", "dist": { "tarball": "t", "signatures": [{}], "shasum": "00" }, "devDependencies": {},
+                       "dependencies": { "a" : "^1" }, "bin": ["x"], "scripts": { "dependencies": "" },
+                       "directories": { "lib": "l" } },
+            "1.1.0": { "dist": "gone", "os": null, "\u006fs": "é\n" }, "2.0.0": null, "\u0033.0.0": { } } }"#;
+        let kept = |version: &str, text: &str| (version.to_owned(), text.to_owned());
+        let first =
+            r#"{"dist":{"tarball":"t","shasum":"00"},"dependencies":{ "a" : "^1" },"bin":["x"],"directories":{}}"#;
+        let second = r#"{"dist":null,"os":null,"os":"é\n"}"#;
+        let expected = [kept("1.0.0", first), kept("1.1.0", second), kept("2.0.0", "null"), kept("3.0.0", "{}")];
+        assert_eq!(read(json), expected);
+        assert_eq!(Document::parse(json.as_bytes()).unwrap().dist_tags().collect::<Vec<_>>(), [("latest", "1.0.0")]);
+    }
+
+    #[test]
+    fn what_is_no_packument_has_no_versions_or_is_an_error() {
+        for json in ["{}", r#"{"versions":[{}]}"#, r#"{"versions":7,"dist-tags":[]}"#] {
+            assert_eq!(read(json), []);
+        }
+        for json in ["", "[]", "7", "{", r#"{"versions":{"1.0.0":{}}"#, "{}x", r#"{"versions":{},"versions":{}}"#] {
+            assert!(Document::parse(json.as_bytes()).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn parts_are_put_together_again_and_no_others() {
+        let json = br#"{"dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"os":"linux"},"2.0.0":{}}}"#;
+        let document = Document::parse(json).unwrap();
+        let (index, text) = document.to_parts();
+        let text = Bytes::copy_from_slice(text);
+        assert_eq!(Document::from_parts(&index, text.clone()), Some(document));
+        assert_eq!(Document::from_parts(&index, text.slice(1..)), None);
+        assert_eq!(Document::from_parts(&index[1..], text), None);
+    }
+}
