@@ -2,6 +2,7 @@
 //! do afterwards.
 
 use super::project::Project;
+use super::repeat::Inputs;
 use super::session::Session;
 use crate::lockfile::{DepPath, Lockfile};
 use crate::rt;
@@ -15,6 +16,8 @@ use std::path::PathBuf;
 
 /// See the module.
 pub(super) struct Ahead {
+    /// What decided the tree.
+    pub(super) inputs: Inputs,
     /// What pnpm keeps of the lockfile.
     pub(super) current: CurrentLockfile,
     /// The links between these packages, in a tree of links.
@@ -32,6 +35,7 @@ impl Ahead {
         places: &Places,
     ) -> Self {
         let include = session.options.include;
+        let inputs = project.inputs_with(lockfile);
         match places {
             Places::VirtualStore(_) => {
                 let projects = project.named_dirs();
@@ -41,13 +45,13 @@ impl Ahead {
                 rt::yield_now().await;
                 let current = lockfile.including(include);
                 rt::yield_now().await;
-                Ahead { current: CurrentLockfile::new(current), links: Some((packages, links)) }
+                Ahead { inputs, current: CurrentLockfile::new(current), links: Some((packages, links)) }
             }
             Places::Hoisted(_) => {
                 // Whose directories are there must be known to the next install: it keeps them.
                 let mut selected = lockfile.clone();
                 selected.importers.retain(|id, _| importers.contains(id));
-                Ahead { current: CurrentLockfile::new(selected.including(include)), links: None }
+                Ahead { inputs, current: CurrentLockfile::new(selected.including(include)), links: None }
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::lockfile::Platform;
 use crate::registry::RegistryClient;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::resolve::PrefetchingResolver;
+use crate::rt;
 use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
 use crate::tarball::{Beside, Coordinator, Downloader};
 use crate::virtual_store::{Coordination, Importer, Layout};
@@ -104,6 +105,7 @@ impl<C: Coordinator> Session<C> {
             self.reporter.report(&ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", message });
         }
         let permits_in_use = self.downloader.registry().permits_in_use();
+        rt::drop_aside(self.coordination.cache);
         let mut summary = installed?;
         summary.residue = Residue { slots_in_progress, permits_in_use };
         Ok(summary)

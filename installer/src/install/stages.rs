@@ -395,7 +395,7 @@ pub(super) async fn remember<C: Coordinator>(
     summary: &Summary,
 ) {
     if project.is_told_by_inputs(lockfile) && filled.is_whole {
-        let inputs = project.inputs_with(lockfile);
+        let inputs = filled.ahead.inputs.clone();
         let (layout, options, summary) = (project.layout.clone(), session.options.clone(), summary.clone());
         rt::blocking("remember the install", move || repeat::remember(&layout, &inputs, &options, &summary)).await;
     }

@@ -120,7 +120,9 @@ impl RegistryClient {
 
     /// Drops the packuments that have arrived: for the end of resolution. One that is asked for again is fetched again.
     pub fn forget_packuments(&self) {
-        self.shared.packuments().retain(|_, slot| matches!(slot, PackumentSlot::InFlight(_)));
+        let is_done = |slot: &PackumentSlot| matches!(slot, PackumentSlot::Done(_));
+        let done: Vec<_> = self.shared.packuments().extract_if(.., |_, slot| is_done(slot)).collect();
+        rt::drop_aside(done);
     }
 
     /// From now on cached packuments are checked with the registry, and what has arrived is forgotten. Whether that may

@@ -6,6 +6,7 @@
 //! A registry holds twenty years of packuments, so a field may have any shape: each is kept as it stands.
 
 use bytes::Bytes;
+use deno_semver::{Version, VersionPreOrBuild};
 use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -22,12 +23,47 @@ pub struct Document {
     text: Bytes,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
+/// Its fields and their order are the format on the disk; [`StoreDir::VERSION`](crate::store::StoreDir::VERSION) changes with
+/// them.
+#[derive(Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 struct Index {
     /// Tag and version.
     dist_tags: Vec<(String, String)>,
-    /// Version, and how long the text is that says something of it; one follows the other.
-    versions: Vec<(String, usize)>,
+    /// Lowest first.
+    versions: Vec<Listed>,
+}
+
+/// A version, in the parts that it would have to be taken apart into each time, and where its manifest is.
+#[derive(Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+struct Listed {
+    numbers: [u64; 3],
+    pre: Vec<String>,
+    build: Vec<String>,
+    start: usize,
+    bytes: usize,
+}
+
+impl Listed {
+    fn new(version: &Version, manifest: Range<usize>) -> Self {
+        let texts = |texts: &[VersionPreOrBuild]| texts.iter().map(ToString::to_string).collect();
+        Listed {
+            numbers: [version.major, version.minor, version.patch],
+            pre: texts(&version.pre),
+            build: texts(&version.build),
+            start: manifest.start,
+            bytes: manifest.len(),
+        }
+    }
+
+    fn version(&self) -> Version {
+        let [major, minor, patch] = self.numbers;
+        let texts = |texts: &[String]| texts.iter().map(|text| VersionPreOrBuild::from_str(text)).collect();
+        Version { major, minor, patch, pre: texts(&self.pre), build: texts(&self.build) }
+    }
+
+    fn manifest(&self) -> Range<usize> {
+        self.start..self.start.saturating_add(self.bytes)
+    }
 }
 
 impl Document {
@@ -40,7 +76,11 @@ impl Document {
         let mut read = Read::default();
         deserializer.deserialize_map(&mut read)?;
         deserializer.end()?;
-        Ok(Document { index: Arc::new(read.index), text: read.text.into() })
+        let Read { dist_tags, mut versions, text } = read;
+        // Of what is one and the same, the last one counts.
+        versions.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let versions = versions.iter().map(|(version, manifest)| Listed::new(version, manifest.clone())).collect();
+        Ok(Document { index: Arc::new(Index { dist_tags, versions }), text: text.into() })
     }
 
     /// Tag and version, as they stand there.
@@ -48,13 +88,9 @@ impl Document {
         self.index.dist_tags.iter().map(|(tag, version)| (tag.as_str(), version.as_str()))
     }
 
-    /// The versions, as they stand there, and where in [`text`](Self::text) the manifest of each is.
-    pub fn versions(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
-        let mut start = 0;
-        self.index.versions.iter().map(move |(version, bytes)| {
-            start += bytes;
-            (version.as_str(), start - bytes..start)
-        })
+    /// The versions that are such, lowest first, and where in [`text`](Self::text) the manifest of each is.
+    pub fn versions(&self) -> impl Iterator<Item = (Version, Range<usize>)> {
+        self.index.versions.iter().map(|listed| (listed.version(), listed.manifest()))
     }
 
     /// All manifests, as JSON.
@@ -70,15 +106,16 @@ impl Document {
     /// What was kept; none where it makes no sense.
     pub(super) fn from_parts(index: &[u8], text: Bytes) -> Option<Document> {
         let index: Index = postcard::from_bytes(index).ok()?;
-        let bytes = index.versions.iter().try_fold(0_usize, |sum, (_, bytes)| sum.checked_add(*bytes))?;
-        (bytes == text.len()).then(|| Document { index: Arc::new(index), text })
+        let is_there = index.versions.iter().all(|listed| text.get(listed.manifest()).is_some());
+        is_there.then(|| Document { index: Arc::new(index), text })
     }
 }
 
 /// A document that is being read.
 #[derive(Default)]
 struct Read {
-    index: Index,
+    dist_tags: Vec<(String, String)>,
+    versions: Vec<(Version, Range<usize>)>,
     text: Vec<u8>,
 }
 
@@ -101,7 +138,7 @@ impl<'de> Visitor<'de> for &mut Read {
                     let tags: Value = map.next_value()?;
                     let tags = tags.as_object().into_iter().flatten();
                     let tags = tags.filter_map(|(tag, version)| Some((tag.clone(), version.as_str()?.to_owned())));
-                    self.index.dist_tags = tags.collect();
+                    self.dist_tags = tags.collect();
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -127,11 +164,14 @@ impl<'de> DeserializeSeed<'de> for Versions<'_> {
 
 impl<'de> Object<'de> for Versions<'_> {
     fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Read { index, text } = self.0;
+        let Read { versions, text, .. } = self.0;
         while let Some(Key(version)) = map.next_key()? {
             let start = text.len();
             map.next_value_seed(Manifest { text, fields: &VERSION })?;
-            index.versions.push((version.into_owned(), text.len() - start));
+            match Version::parse_from_npm(&version) {
+                Ok(version) => versions.push((version, start..text.len())),
+                Err(_) => text.truncate(start),
+            }
         }
         Ok(())
     }
@@ -278,7 +318,7 @@ mod tests {
     fn read(json: &str) -> Vec<(String, String)> {
         let document = Document::parse(json.as_bytes()).unwrap();
         let text = |range: Range<usize>| String::from_utf8(document.text()[range].to_vec()).unwrap();
-        document.versions().map(|(version, range)| (version.to_owned(), text(range))).collect()
+        document.versions().map(|(version, range)| (version.to_string(), text(range))).collect()
     }
 
     #[test]
@@ -287,13 +327,14 @@ mod tests {
             "1.0.0": { "name": "x", "dist": { "tarball": "t", "signatures": [{}], "shasum": "00" }, "devDependencies": {},
                        "dependencies": { "a" : "^1" }, "bin": ["x"], "scripts": { "dependencies": "" },
                        "directories": { "lib": "l" } },
-            "1.1.0": { "dist": "gone", "os": null, "\u006fs": "é\n" }, "2.0.0": null, "\u0033.0.0": { } } }"#;
+            "1.1.0": { "dist": "gone", "os": null, "\u006fs": "é\n" }, "2.0.0": null, "\u0033.0.0-a.1+b": { },
+            "no version": {}, "0.1.0": {"os": "x"} } }"#;
         let kept = |version: &str, text: &str| (version.to_owned(), text.to_owned());
         let first =
             r#"{"dist":{"tarball":"t","shasum":"00"},"dependencies":{ "a" : "^1" },"bin":["x"],"directories":{}}"#;
         let second = r#"{"dist":null,"os":null,"os":"é\n"}"#;
-        let expected = [kept("1.0.0", first), kept("1.1.0", second), kept("2.0.0", "null"), kept("3.0.0", "{}")];
-        assert_eq!(read(json), expected);
+        let others = [kept("1.0.0", first), kept("1.1.0", second), kept("2.0.0", "null"), kept("3.0.0-a.1+b", "{}")];
+        assert_eq!(read(json), [&[kept("0.1.0", r#"{"os":"x"}"#)][..], &others].concat());
         assert_eq!(Document::parse(json.as_bytes()).unwrap().dist_tags().collect::<Vec<_>>(), [("latest", "1.0.0")]);
     }
 
@@ -314,7 +355,7 @@ mod tests {
         let (index, text) = document.to_parts();
         let text = Bytes::copy_from_slice(text);
         assert_eq!(Document::from_parts(&index, text.clone()), Some(document));
-        assert_eq!(Document::from_parts(&index, text.slice(1..)), None);
+        assert_eq!(Document::from_parts(&index, text.slice(1..)), None, "the last is cut short");
         assert_eq!(Document::from_parts(&index[1..], text), None);
     }
 }

@@ -48,6 +48,12 @@ impl<'a> Loader<'a> {
         loaded(Detail::Abbreviated).or_else(|| loaded(Detail::Full))
     }
 
+    /// What was loaded.
+    pub fn into_packuments(self) -> Vec<Arc<Packument>> {
+        let slots = self.slots.into_inner().into_values().filter_map(Rc::into_inner);
+        slots.filter_map(|slot| slot.into_inner()?.ok()?).collect()
+    }
+
     /// The base URL of the registry that serves this package.
     pub fn base_url(&self, name: &str) -> String {
         self.packuments.registry(name)

@@ -53,6 +53,7 @@ use self::walk::Walk;
 use crate::config::PeerDependencyRules;
 use crate::lockfile::{Lockfile, name_and_version};
 use crate::range;
+use crate::rt;
 use crate::workspace::{Target, Workspace, shown};
 use deno_semver::Version;
 use futures_util::future::try_join_all;
@@ -94,7 +95,10 @@ pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveErr
             request.hook.on_warning(warning);
         }
     }
-    Ok(to_lockfile(workspace, &roots, &walk.graph, &all.variants, &loader))
+    let lockfile = to_lockfile(workspace, &roots, &walk.graph, &all.variants, &loader);
+    drop((all.variants, walk));
+    rt::drop_aside(loader.into_packuments());
+    Ok(lockfile)
 }
 
 /// Looks behind every specifier of the projects that no registry knows, each once.

@@ -38,11 +38,10 @@ impl Packument {
     pub fn new(name: &str, document: Document, edits: Arc<ManifestEdits>) -> Packument {
         let version = |text: &str| Version::parse_from_npm(text).ok();
         let dist_tags = document.dist_tags().filter_map(|(tag, text)| Some((tag.to_owned(), version(text)?)));
-        let versions = document.versions().filter_map(|(text, range)| Some((version(text)?, range)));
         Packument {
             name: name.to_owned(),
             dist_tags: dist_tags.collect(),
-            versions: versions.collect(),
+            versions: document.versions().collect(),
             is_edited: edits.may_concern(name, document.text()),
             edits,
             document,
