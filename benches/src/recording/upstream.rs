@@ -4,7 +4,7 @@ use super::Asked;
 use bytes::Bytes;
 use installer::config::{Overrides, Settings};
 use installer::package::PackageId;
-use installer::registry::{Demand, Detail, FetchError, FetchErrorKind, RegistryClient};
+use installer::registry::{Demand, FetchError, FetchErrorKind, RegistryClient};
 use installer::reporter::{ProgressEvent, Reporter};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,11 +39,9 @@ impl Upstream {
     /// The answer, `None` when there is no such thing.
     pub(super) async fn ask(&self, asked: &Asked) -> io::Result<Option<Bytes>> {
         let answer = match asked {
-            Asked::Packument(name) => {
-                let answer = self.client.packument(name, Detail::Full).await;
-                answer.map_err(|error| (error.kind.clone(), failed(error.as_ref())))
-            }
-            Asked::Tarball(path) => self.tarball(path).await,
+            // As it is: of a packument the client keeps what an install needs.
+            Asked::Packument(name) => self.get(name, &name.replace('/', "%2F")).await,
+            Asked::Tarball(path) => self.get(path.split("/-/").next().unwrap_or(path), path).await,
         };
         match answer {
             Ok(bytes) => Ok(Some(bytes)),
@@ -52,8 +50,8 @@ impl Upstream {
         }
     }
 
-    async fn tarball(&self, path: &str) -> Result<Bytes, (FetchErrorKind, io::Error)> {
-        let name = path.split("/-/").next().unwrap_or(path);
+    /// What the registry of this package has at this path.
+    async fn get(&self, name: &str, path: &str) -> Result<Bytes, (FetchErrorKind, io::Error)> {
         let url = format!("{}{path}", self.client.registry_for(name));
         let told = |error: FetchError| (error.kind.clone(), failed(error));
         let mut fetch = self.client.tarball(&PackageId::new(name, ""), &url, &Demand::install()).map_err(told)?;
