@@ -5,7 +5,6 @@ use super::paths::Paths;
 use super::proxy::Proxies;
 use super::sources::{Found, Sources};
 use super::values::{flag, number};
-use crate::rt;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,7 +45,9 @@ pub struct NetworkSettings {
 impl Default for NetworkSettings {
     fn default() -> Self {
         NetworkSettings {
-            network_concurrency: (3 * rt::parallelism()).clamp(16, 64),
+            // What waits for an answer costs no processor, so their number has no say in it: most tarballs are shorter than the way
+            // there and back.
+            network_concurrency: 64,
             // pnpm waits 10 s and 60 s: what fails once costs little here, and 11 s of trouble are still outlived.
             fetch_retries: 3,
             fetch_retry_factor: 10,

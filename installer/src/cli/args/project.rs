@@ -40,7 +40,7 @@ pub struct ProjectArgs {
     /// The default registry, in place of the one in .npmrc
     #[arg(long, value_name = "URL", help_heading = NETWORK)]
     registry: Option<String>,
-    /// The most requests at any one time [default: 3 per processor, 16 to 64]
+    /// The most requests at any one time [default: 64]
     #[arg(long, value_name = "N", help_heading = NETWORK, value_parser = clap::value_parser!(u32).range(1..=1024))]
     network_concurrency: Option<u32>,
     /// How to show progress
