@@ -7,9 +7,9 @@ use super::session::Session;
 use crate::lockfile::{DepPath, Lockfile};
 use crate::rt;
 use crate::tarball::Coordinator;
-use crate::virtual_store::Places;
 use crate::virtual_store::link::{self, Hoisting, LinkPlan, LinkRequest};
 use crate::virtual_store::modules_yaml::CurrentLockfile;
+use crate::virtual_store::{InstalledPackages, Places};
 use crate::workspace::ImporterId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,8 +20,10 @@ pub(super) struct Ahead {
     pub(super) inputs: Inputs,
     /// What pnpm keeps of the lockfile.
     pub(super) current: CurrentLockfile,
-    /// The links between these packages, in a tree of links.
-    links: Option<(BTreeSet<DepPath>, LinkPlan)>,
+    /// The packages that are to be there.
+    packages: BTreeSet<DepPath>,
+    /// The links between them, in a tree of links.
+    links: Option<LinkPlan>,
 }
 
 impl Ahead {
@@ -45,20 +47,25 @@ impl Ahead {
                 rt::yield_now().await;
                 let current = lockfile.including(include);
                 rt::yield_now().await;
-                Ahead { inputs, current: CurrentLockfile::new(current), links: Some((packages, links)) }
+                Ahead { inputs, current: CurrentLockfile::new(current), packages, links: Some(links) }
             }
             Places::Hoisted(_) => {
                 // Whose directories are there must be known to the next install: it keeps them.
                 let mut selected = lockfile.clone();
                 selected.importers.retain(|id, _| importers.contains(id));
-                Ahead { inputs, current: CurrentLockfile::new(selected.including(include)), links: None }
+                Ahead { inputs, current: CurrentLockfile::new(selected.including(include)), packages, links: None }
             }
         }
     }
 
+    /// Whether these packages are all that are to be there, also those that could do without.
+    pub(super) fn is_all(&self, installed: &InstalledPackages) -> bool {
+        installed.keys().eq(&self.packages)
+    }
+
     /// The links between these packages, if they are those that were expected.
-    pub(super) fn take_links(&mut self, installed: &BTreeSet<DepPath>) -> Option<LinkPlan> {
-        self.links.take_if(|(packages, _)| packages == installed).map(|(_, links)| links)
+    pub(super) fn take_links(&mut self, installed: &InstalledPackages) -> Option<LinkPlan> {
+        self.links.take().filter(|_| self.is_all(installed))
     }
 }
 

@@ -51,9 +51,8 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     stages::begin_changes(project).await?;
     let (importers, snapshots) = (project.selection.importers.clone(), installed.keys().cloned().collect());
     let places = stages::places(project, session, &lockfile, &importers, &snapshots).await?;
-    let names = installed.keys().cloned().collect();
-    let ahead = Ahead::new(project, session, &lockfile, &importers, names, &places).await;
-    let mut filled = Filled { is_new: false, is_whole: true, importers, installed, places, ahead };
+    let ahead = Ahead::new(project, session, &lockfile, &importers, snapshots, &places).await;
+    let mut filled = Filled { is_new: false, importers, installed, places, ahead };
     if filled.places.are_known_late() {
         import_all(session, &filled).await?;
     }

@@ -96,8 +96,6 @@ pub(super) async fn begin_changes(project: &Project) -> Result<(), InstallError>
 pub(super) struct Filled {
     /// Whether there was no virtual store before.
     pub(super) is_new: bool,
-    /// Whether every package is there, also those that could do without.
-    pub(super) is_whole: bool,
     /// The projects that the packages are for.
     pub(super) importers: BTreeSet<ImporterId>,
     pub(super) installed: InstalledPackages,
@@ -153,7 +151,6 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
         coordination: session.coordination.clone(),
         reporter: session.reporter.clone(),
     };
-    let packages = wanted.len();
     let ahead = Ahead::new(project, session, lockfile, &importers, wanted, &places);
     let (installed, ahead) = tokio::join!(stage.run(), ahead);
     let mut installed = installed?;
@@ -162,8 +159,7 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
         let row = copy_directory(project, session, lockfile, &dep_path, &places).await?;
         installed.insert(dep_path, row);
     }
-    let is_whole = installed.len() == packages;
-    Ok(Filled { is_new, is_whole, importers, installed, places, ahead })
+    Ok(Filled { is_new, importers, installed, places, ahead })
 }
 
 /// The directory that a package is a copy of.
@@ -283,9 +279,8 @@ async fn link<C: Coordinator>(
     let layout = &project.layout;
     hoisted::clear(layout).await?;
     let before = direct::linked(layout);
-    let names = filled.names();
-    let links = filled.ahead.take_links(&names).unwrap_or_else(|| {
-        let projects = project.named_dirs();
+    let links = filled.ahead.take_links(&filled.installed).unwrap_or_else(|| {
+        let (names, projects) = (filled.names(), project.named_dirs());
         link::plan(link_request(project, session, lockfile, &filled.importers, &names, &projects))
     });
     let installed = &filled.installed;
@@ -394,7 +389,7 @@ pub(super) async fn remember<C: Coordinator>(
     filled: &Filled,
     summary: &Summary,
 ) {
-    if project.is_told_by_inputs(lockfile) && filled.is_whole {
+    if project.is_told_by_inputs(lockfile) && filled.ahead.is_all(&filled.installed) {
         let inputs = filled.ahead.inputs.clone();
         let (layout, options, summary) = (project.layout.clone(), session.options.clone(), summary.clone());
         rt::blocking("remember the install", move || repeat::remember(&layout, &inputs, &options, &summary)).await;
