@@ -153,15 +153,16 @@ impl<C: Coordinator> CreateVirtualStore<C> {
     async fn partition(&self) -> Result<(Vec<WarmPackage>, Vec<SnapshotToInstall>), IndexError> {
         rt::point(Point::PartitionRead).await;
         let packages: Vec<_> = self.packages.iter().map(|package| (package.tarball.row_key(), package)).collect();
-        let known = |(key, package): &(RowKey, &SnapshotToInstall)| package.tarball.downloader.found(key);
-        let unknown = packages.iter().filter(|package| known(package).is_none()).map(|(key, _)| key.clone()).collect();
-        let rows = prefetch_cas_paths(self.coordination.store(), unknown).await?;
+        let known =
+            |(key, package): &(RowKey, &SnapshotToInstall)| Some((key.clone(), package.tarball.downloader.found(key)?));
+        let mut rows: BTreeMap<_, _> = packages.iter().filter_map(known).collect();
+        let unknown = packages.iter().map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
+        rows.extend(prefetch_cas_paths(self.coordination.store(), unknown).await?);
         let (mut warm, mut cold) = (Vec::new(), Vec::new());
-        for package in &packages {
-            let row = rows.get(&package.0).cloned().or_else(|| known(package));
-            match row.filter(|row| row.manifest.may_be_of(&package.1.tarball.package)) {
-                Some(row) => warm.push((package.1.clone(), row)),
-                None => cold.push(package.1.clone()),
+        for (key, package) in packages {
+            match rows.get(&key).filter(|row| row.manifest.may_be_of(&package.tarball.package)) {
+                Some(row) => warm.push((package.clone(), row.clone())),
+                None => cold.push(package.clone()),
             }
         }
         rt::event(|| Event::Partition { warm: warm.len(), cold: cold.len() });
