@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for &mut Read {
                 "versions" if std::mem::replace(&mut has_versions, true) => {
                     return Err(A::Error::duplicate_field("versions"));
                 }
-                "versions" => map.next_value_seed(Versions(self))?,
+                "versions" => map.next_value_seed(OrAnything(Versions(self)))?,
                 "dist-tags" => {
                     let tags: Value = map.next_value()?;
                     let tags = tags.as_object().into_iter().flatten();
@@ -154,20 +154,12 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 /// Reads the versions and what is said of each; none where the registry has something else in their place.
 struct Versions<'r>(&'r mut Read);
 
-impl<'de> DeserializeSeed<'de> for Versions<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(OrAnything(self))
-    }
-}
-
 impl<'de> Object<'de> for Versions<'_> {
     fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Read { versions, text, .. } = self.0;
         while let Some(Key(version)) = map.next_key()? {
             let start = text.len();
-            map.next_value_seed(Manifest { text, fields: &VERSION })?;
+            map.next_value_seed(OrAnything(Manifest { text, fields: &VERSION }))?;
             match Version::parse_from_npm(&version) {
                 Ok(version) => versions.push((version, start..text.len())),
                 Err(_) => text.truncate(start),
@@ -214,14 +206,6 @@ struct Manifest<'t> {
     fields: &'static Fields,
 }
 
-impl<'de> DeserializeSeed<'de> for Manifest<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(OrAnything(self))
-    }
-}
-
 impl<'de> Object<'de> for Manifest<'_> {
     fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Manifest { text, fields } = self;
@@ -238,7 +222,7 @@ impl<'de> Object<'de> for Manifest<'_> {
             text.extend_from_slice(key.as_bytes());
             text.extend_from_slice(b"\":");
             match part {
-                Some((_, fields)) => map.next_value_seed(Manifest { text, fields })?,
+                Some((_, fields)) => map.next_value_seed(OrAnything(Manifest { text, fields }))?,
                 None => text.extend_from_slice(map.next_value::<&RawValue>()?.get().as_bytes()),
             }
         }
@@ -262,6 +246,14 @@ trait Object<'de>: Sized {
 }
 
 struct OrAnything<T>(T);
+
+impl<'de, T: Object<'de>> DeserializeSeed<'de> for OrAnything<T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
 impl<'de, T: Object<'de>> Visitor<'de> for OrAnything<T> {
     type Value = ();

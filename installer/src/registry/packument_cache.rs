@@ -1,8 +1,8 @@
 //! Packuments on disk: what a registry need not send again (304), and what `offline` lives on.
 //!
-//! One file per packument below [`StoreDir::packuments_dir`]: a line of JSON, then the two parts of a [`Document`]. A file that does not match
-//! its own line (half written, another URL) counts as missing. A file is as old as the last answer that vouched for it. The
-//! cache is a hint: when the disk refuses, an install goes on without.
+//! One file per packument below [`StoreDir::packuments_dir`]: a line of JSON, then the two parts of a [`Document`]. A file that
+//! does not match its own line (half written, another URL) counts as missing. A file is as old as the last answer that vouched
+//! for it. The cache is a hint: when the disk refuses, an install goes on without.
 
 use super::document::Document;
 use crate::rt;
@@ -107,17 +107,16 @@ impl PackumentCache {
 /// The bytes that a packument is kept as.
 fn file(url: &str, packument: &CachedPackument) -> Vec<u8> {
     let (index, text) = packument.document.to_parts();
-    let parts = [&*index, text].concat();
     let head = Head {
         url: url.to_owned(),
         etag: packument.etag.clone(),
         fresh_s: packument.fresh_for.map(|fresh_for| fresh_for.as_secs()),
         index_bytes: index.len(),
-        bytes: parts.len(),
-        crc: checksum(&parts),
+        bytes: index.len() + text.len(),
+        crc: checksum(&[&index, text]),
     };
     let head = serde_json::to_vec(&head).expect("a head is plain data");
-    [&*head, b"\n", &parts].concat()
+    [&*head, b"\n", &index, text].concat()
 }
 
 fn parse(file: Bytes, url: &str) -> Option<CachedPackument> {
@@ -132,7 +131,7 @@ fn whole(file: Bytes) -> Option<(Head, Bytes)> {
     let line = file.iter().position(|byte| *byte == b'\n')?;
     let head: Head = serde_json::from_slice(&file[..line]).ok()?;
     let parts = file.slice(line + 1..);
-    (head.bytes == parts.len() && head.crc == checksum(&parts)).then_some((head, parts))
+    (head.bytes == parts.len() && head.crc == checksum(&[&parts])).then_some((head, parts))
 }
 
 /// Whether these are the bytes of a cached packument, whole and as they were written.
@@ -140,8 +139,11 @@ pub fn is_whole_packument(file: Vec<u8>) -> bool {
     whole(file.into()).is_some()
 }
 
-fn checksum(bytes: &[u8]) -> u32 {
-    crc32fast::hash(bytes)
+/// Of all of these bytes, one after the other.
+fn checksum(parts: &[&[u8]]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    parts.iter().for_each(|part| checksum.update(part));
+    checksum.finalize()
 }
 
 /// Does it again with the parent directory created, when that was missing.
