@@ -143,9 +143,8 @@ fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> 
 /// Reads both halves of a long text at once. None where it cannot be cut between two entries, or a half makes no sense by itself:
 /// whoever reads the whole finds out why.
 fn in_two_halves(text: &str) -> Option<Lockfile> {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     #[serde(default, deny_unknown_fields)]
-    #[derive(Default)]
     struct End {
         packages: BTreeMap<String, LockedPackage>,
         snapshots: BTreeMap<DepPath, Snapshot>,

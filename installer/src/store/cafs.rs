@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,16 +22,16 @@ pub type PackageFiles = BTreeMap<String, StoredFile>;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest([u8; 32]);
 
-/// As 64 hexadecimal digits.
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+impl Digest {
+    /// As 64 hexadecimal digits.
+    fn hex(self) -> impl Deref<Target = str> {
+        blake3::Hash::from_bytes(self.0).to_hex()
     }
 }
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        f.write_str(&self.hex())
     }
 }
 
@@ -48,7 +49,7 @@ pub struct StoredFile {
 impl StoredFile {
     /// Where its bytes are, below [`StoreDir::files_dir`].
     pub fn name(&self) -> String {
-        let hex = blake3::Hash::from_bytes(self.digest.0).to_hex();
+        let hex = self.digest.hex();
         let (shard, rest) = hex.split_at(2);
         let suffix = if self.executable { "-exec" } else { "" };
         [shard, "/", rest, suffix].concat()
