@@ -5,13 +5,14 @@
 //! can be asked for, as JSON, so that whoever edits manifests still can, and where each version begins in it.
 //! A registry holds twenty years of packuments, so a field may have any shape: each is kept as it stands.
 
+use crate::manifest::texts_of;
 use bytes::Bytes;
 use deno_semver::{Version, VersionPreOrBuild};
 use serde::Serialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -27,8 +28,8 @@ pub struct Document {
 /// them.
 #[derive(Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 struct Index {
-    /// Tag and version.
-    dist_tags: Vec<(String, String)>,
+    /// Tag → version.
+    dist_tags: BTreeMap<String, String>,
     /// Lowest first.
     versions: Vec<Listed>,
 }
@@ -114,7 +115,7 @@ impl Document {
 /// A document that is being read.
 #[derive(Default)]
 struct Read {
-    dist_tags: Vec<(String, String)>,
+    dist_tags: BTreeMap<String, String>,
     versions: Vec<(Version, Range<usize>)>,
     text: Vec<u8>,
 }
@@ -134,12 +135,7 @@ impl<'de> Visitor<'de> for &mut Read {
                     return Err(A::Error::duplicate_field("versions"));
                 }
                 "versions" => map.next_value_seed(OrAnything(Versions(self)))?,
-                "dist-tags" => {
-                    let tags: Value = map.next_value()?;
-                    let tags = tags.as_object().into_iter().flatten();
-                    let tags = tags.filter_map(|(tag, version)| Some((tag.clone(), version.as_str()?.to_owned())));
-                    self.dist_tags = tags.collect();
-                }
+                "dist-tags" => self.dist_tags = texts_of(&map.next_value()?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
