@@ -8,6 +8,7 @@ use benches::replay::{Link, ReplayRegistry};
 use benches::speed::limits::Costs;
 use benches::speed::{Bench, Case, Comparison, Kind, Peer, markdown, svg};
 use clap::Parser;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -30,7 +31,8 @@ struct Args {
     /// What goes over the line to the registry [default: no limit]
     #[arg(long, value_name = "MBIT/S")]
     bandwidth: Option<u64>,
-    /// A program that takes part: pnpm, aube, bun or npm, and its executable [default: those on PATH]
+    /// A program that takes part: pnpm, aube, bun or npm, and its executable [default: those on PATH]; or lockstep, and another
+    /// build of it
     #[arg(long = "peer", value_name = "KIND=FILE")]
     peers: Vec<String>,
     /// Let no program take part that is not named with --peer
@@ -85,7 +87,6 @@ fn run(args: &Args) -> io::Result<()> {
     Ok(())
 }
 
-/// lockstep as it is, without coordination and with a global virtual store; then everyone else.
 /// What the other installers are called, and how each takes part.
 const KINDS: &[(&str, &[Kind])] = &[
     ("pnpm", &[Kind::PnpmShared, Kind::Pnpm]),
@@ -94,6 +95,7 @@ const KINDS: &[(&str, &[Kind])] = &[
     ("npm", &[Kind::Npm]),
 ];
 
+/// lockstep as it is, without coordination and with a global virtual store; then other builds of it; then everyone else.
 fn peers(args: &Args) -> io::Result<Vec<Peer>> {
     let lockstep = benches::lockstep::executable(args.lockstep.as_deref())?;
     let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated, Kind::LockstepShared];
@@ -103,6 +105,8 @@ fn peers(args: &Args) -> io::Result<Vec<Peer>> {
         let (kind, path) = pair(peer)?;
         named.push((kind.to_owned(), PathBuf::from(path).canonicalize()?));
     }
+    let builds = named.extract_if(.., |(name, _)| name == "lockstep");
+    peers.extend(builds.map(|(_, executable)| Peer::new(Kind::LockstepBuild, executable)));
     for (name, kinds) in KINDS {
         let by_name = named.iter().find(|(named, _)| named == name).map(|(_, path)| path.clone());
         let found = by_name.or_else(|| if args.only_named { None } else { program::find(name) });
@@ -112,8 +116,14 @@ fn peers(args: &Args) -> io::Result<Vec<Peer>> {
             }
         }
     }
+    let names: BTreeSet<&String> = peers.iter().map(|peer| &peer.name).collect();
+    if names.len() < peers.len() {
+        return Err(io::Error::other("two builds of lockstep have the same file name: give one another"));
+    }
     match named.iter().find(|(name, _)| !KINDS.iter().any(|(known, _)| known == name)) {
-        Some((name, _)) => Err(io::Error::other(format!("there is no peer {name}: it is pnpm, aube, bun or npm"))),
+        Some((name, _)) => {
+            Err(io::Error::other(format!("there is no peer {name}: it is lockstep, pnpm, aube, bun or npm")))
+        }
         None => Ok(peers),
     }
 }
