@@ -221,7 +221,8 @@ fn snapshots_to_install<C: Coordinator>(
         };
         let integrity = integrity_of(&package, locked)?.filter(|_| !session.is_unpinned(&url));
         let optional = lockfile.snapshots.get(dep_path).is_some_and(|snapshot| snapshot.optional);
-        let tarball = TarballRequest { downloader: session.downloader.clone(), package, url, integrity, origin };
+        let downloader = session.downloader.clone();
+        let tarball = TarballRequest { downloader, package, url, integrity, origin, missed: false };
         let patch = project.patch_of(dep_path);
         packages.push(SnapshotToInstall { dep_path: dep_path.clone(), tarball, patch: patch.cloned(), optional });
     }

@@ -57,6 +57,7 @@ impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
             url: resolved.tarball_url,
             integrity,
             origin: Origin::Registry,
+            missed: false,
         };
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if !started.keys.insert(request.cache_key()) {

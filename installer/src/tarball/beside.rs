@@ -64,6 +64,11 @@ impl Beside {
         Arc::new(Beside { locks, reporter, told: AtomicBool::default(), told_of_waiting: AtomicBool::default() })
     }
 
+    /// Whether downloads are agreed upon.
+    pub(super) fn is_agreeing(&self) -> bool {
+        self.locks.is_some()
+    }
+
     /// Claims a tarball, unless another process has it. Blocks for the disk.
     pub(super) fn claim(&self, key: &RowKey) -> Claim {
         let Some(locks) = &self.locks else { return Claim::Ours(None) };

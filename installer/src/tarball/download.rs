@@ -45,6 +45,8 @@ pub struct Downloader {
     writer: StoreIndexWriter,
     beside: Arc<Beside>,
     limits: TarballLimits,
+    /// Whether there was an index when the install began.
+    has_index: bool,
     index: OnceLock<StoreIndex>,
     /// What came over the network during this install; filled before the row is queued, so that whoever sees the row
     /// committed knows where it came from (pnpm#12235).
@@ -62,8 +64,9 @@ impl Downloader {
         beside: Arc<Beside>,
         limits: TarballLimits,
     ) -> Arc<Self> {
+        let has_index = rt::fs::exists(&store.index_path());
         let (index, fetched, found) = (OnceLock::new(), DashSet::new(), DashMap::new());
-        Arc::new(Downloader { registry, store, writer, beside, limits, index, fetched, found })
+        Arc::new(Downloader { registry, store, writer, beside, limits, has_index, index, fetched, found })
     }
 
     /// The store that downloads go to.
@@ -125,6 +128,8 @@ pub struct TarballRequest {
     pub integrity: Option<ssri::Integrity>,
     /// Who vouches for the URL.
     pub origin: Origin,
+    /// Whether whoever asks has looked into the index just before, and it was not there.
+    pub missed: bool,
 }
 
 /// Who vouches for a tarball's URL.
@@ -170,7 +175,11 @@ impl TarballRequest {
     }
 
     async fn find_or_download(&self, demand: Demand) -> Result<Fetched, TarballErrorCause> {
+        let agrees = self.downloader.beside.is_agreeing();
+        // Who agrees with others looks again when it is its turn: a look that finds nothing is left to that one.
+        let finds_nothing = agrees && (self.missed || !self.downloader.has_index);
         if !self.may_be_stale()
+            && !finds_nothing
             && let Some(row) = self.find().await?
         {
             return Ok(self.found(row));
@@ -183,7 +192,7 @@ impl TarballRequest {
         }
         let fetch = self.downloader.registry.tarball(&self.package, &self.url, &demand);
         let mut fetch = fetch.map_err(TarballErrorCause::Fetch)?;
-        let mut waited = Some(Waited::default());
+        let mut waited = agrees.then(Waited::default);
         loop {
             let permit = fetch.permit().await;
             let lock = match self.claim(waited.is_some()).await? {
@@ -238,7 +247,6 @@ impl TarballRequest {
             let key = request.row_key();
             match beside.claim(&key) {
                 Claim::Theirs => Ok(Turn::Wait),
-                Claim::Ours(None) => Ok(Turn::Download(None)),
                 Claim::Ours(lock) if request.may_be_stale() => Ok(Turn::Download(lock)),
                 Claim::Ours(lock) => {
                     let row = request.downloader.committed_row(&key, &request.package)?;

@@ -162,7 +162,11 @@ impl<C: Coordinator> CreateVirtualStore<C> {
         for (key, package) in packages {
             match rows.get(&key).filter(|row| row.manifest.may_be_of(&package.tarball.package)) {
                 Some(row) => warm.push((package.clone(), row.clone())),
-                None => cold.push(package.clone()),
+                None => {
+                    let mut package = package.clone();
+                    package.tarball.missed = true;
+                    cold.push(package);
+                }
             }
         }
         rt::event(|| Event::Partition { warm: warm.len(), cold: cold.len() });
