@@ -25,6 +25,9 @@ struct Args {
     /// How often each program installs in each case
     #[arg(long, value_name = "N", default_value_t = 10)]
     rounds: usize,
+    /// What is there already when an install starts [default: each in turn]
+    #[arg(long = "case", value_name = "CASE", value_enum)]
+    cases: Vec<Case>,
     /// How long every answer of the registry takes, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
@@ -150,7 +153,8 @@ fn compare(
         work: work_dir.path().to_owned(),
         rounds: args.rounds,
     };
-    let (series, work) = bench.run(&Case::ALL)?;
+    let cases = if args.cases.is_empty() { &Case::ALL[..] } else { &args.cases };
+    let (series, work) = bench.run(cases)?;
     let costs = Costs::measure(work_dir.path(), &work)?;
     Ok(Comparison { project: project.name.clone(), disk: disk.to_owned(), link, work, costs, series })
 }
