@@ -49,12 +49,12 @@ impl Drop for SmallDisk {
     }
 }
 
-/// About three megabytes in 60 files, none like another.
+/// About four megabytes in 60 files, small and large ones, none like another.
 fn registry() -> LocalRegistry {
     let registry = LocalRegistry::start();
     let package = |name: &'static str| {
-        let files =
-            (0..20).map(|number| (&*format!("lib/{number}.js").leak(), format!("{name} {number} ").repeat(8000)));
+        let text = |number: usize| format!("{name} {number} ").repeat(8000 * (1 + number % 2));
+        let files = (0..20).map(|number| (&*format!("lib/{number}.js").leak(), text(number)));
         files.fold(Package::new(name, "1.0.0"), |package, (path, text)| package.file(path, text))
     };
     registry.publish(&["a", "b", "c"].map(package));

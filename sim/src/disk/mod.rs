@@ -119,13 +119,16 @@ impl Disk for ModelDisk {
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-        let changed = self.before_change(bytes.len());
-        if changed.as_ref().is_err_and(|error| error.kind() == ErrorKind::StorageFull) {
-            // The name fits where the bytes do not.
-            self.insert(path, Inode::File { bytes: Arc::default(), executable })?;
+        // The name comes before the bytes, fits where they do not, and stays when nothing follows.
+        self.before_change(0)?;
+        self.insert(path, Inode::File { bytes: Arc::default(), executable })?;
+        if !bytes.is_empty() {
+            self.before_change(bytes.len())?;
+            if let Inode::File { bytes: there, .. } = self.inodes.borrow_mut().at_mut(path)? {
+                *there = Arc::new(bytes.to_vec());
+            }
         }
-        changed?;
-        self.insert(path, Inode::File { bytes: Arc::new(bytes.to_vec()), executable })
+        Ok(())
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
