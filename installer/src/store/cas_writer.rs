@@ -80,7 +80,7 @@ impl<'s> CasWriter<'s> {
     }
 }
 
-#[cfg(all(test, not(madsim)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::Barrier;
