@@ -10,7 +10,6 @@ use crate::package::BundledManifest;
 use crate::packlist;
 use crate::store::{CasWriter, PackageFiles, PackageRow, StoreDir};
 use flate2::read::MultiGzDecoder;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
@@ -147,14 +146,17 @@ impl Unpacked {
 }
 
 fn unpack(tarball: &[u8], store: &StoreDir, limits: TarballLimits, is_archive: bool) -> Result<Unpacked, ExtractError> {
-    let whole = match tarball.starts_with(&GZIP_MAGIC) {
-        true => gunzip::whole(tarball).map(Cow::Owned),
-        false => Some(Cow::Borrowed(tarball)),
-    };
-    if let Some(tar) = whole {
-        let mut archive = tar::Archive::new(Cursor::new(&*tar));
+    let unpack_tar = |tar: &[u8]| {
+        let mut archive = tar::Archive::new(Cursor::new(tar));
         let entries = archive.entries_with_seek().map_err(ExtractError::Damaged)?;
-        return unpack_entries(entries, Some(&tar), store, limits, is_archive);
+        unpack_entries(entries, Some(tar), store, limits, is_archive)
+    };
+    let unpacked = match tarball.starts_with(&GZIP_MAGIC) {
+        true => gunzip::with_whole(tarball, unpack_tar),
+        false => Some(unpack_tar(tarball)),
+    };
+    if let Some(unpacked) = unpacked {
+        return unpacked;
     }
     let stream = MultiGzDecoder::new(tarball).take(limits.stream_bytes_max());
     let mut archive = tar::Archive::new(stream);
@@ -177,12 +179,13 @@ fn unpack_entries<R: Read>(
     let mut unpacked: u64 = 0;
     for (number, entry) in entries.enumerate() {
         let mut entry = entry.map_err(ExtractError::Damaged)?;
-        let raw_path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let raw_path = entry.path_bytes();
+        let raw_path = String::from_utf8_lossy(&raw_path);
         match entry.header().entry_type() {
             EntryType::Regular | EntryType::Continuous => {}
             EntryType::Directory | EntryType::XGlobalHeader => continue,
             EntryType::Symlink if is_archive => continue,
-            _ => return Err(ExtractError::NotAFile { path: raw_path }),
+            _ => return Err(ExtractError::NotAFile { path: raw_path.into_owned() }),
         }
         let Some(path) = path_in_package(&raw_path)? else { continue };
         if path.matches('/').count() > limits.depth_max {
@@ -240,19 +243,28 @@ fn path_in_package(raw: &str) -> Result<Option<String>, ExtractError> {
     if raw.starts_with('/') || raw.contains(['\\', '\0']) {
         return Err(unsafe_path());
     }
-    let mut components = Vec::new();
+    let (mut path, mut components, mut is_long) = (String::with_capacity(raw.len()), 0, raw.len() > PATH_BYTES_MAX);
     for component in raw.split('/') {
         match component {
             "" | "." => {}
             ".." => return Err(unsafe_path()),
             drive if drive.len() == 2 && drive.ends_with(':') => return Err(unsafe_path()),
-            component => components.push(component),
+            component => {
+                is_long |= component.len() > NAME_BYTES_MAX;
+                components += 1;
+                if components > 2 {
+                    path.push('/');
+                }
+                if components > 1 {
+                    path.push_str(component);
+                }
+            }
         }
     }
-    if raw.len() > PATH_BYTES_MAX || components.iter().any(|component| component.len() > NAME_BYTES_MAX) {
+    if is_long {
         return Err(ExtractError::LongPath { path: beginning(raw) });
     }
-    Ok((components.len() > 1).then(|| components[1..].join("/")))
+    Ok((components > 1).then_some(path))
 }
 
 /// As much of a long path as people read.
