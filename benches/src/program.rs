@@ -155,6 +155,15 @@ fn wait(id: i32) -> io::Result<(i32, libc::rusage)> {
     }
 }
 
+/// Processor time that this process has taken so far.
+pub fn own_time() -> Duration {
+    // SAFETY: rusage is plain numbers, for which zeros are a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live value of the right type.
+    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
+    duration(usage.ru_utime) + duration(usage.ru_stime)
+}
+
 fn duration(time: libc::timeval) -> Duration {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))

@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use benches::project::Project;
 use benches::recording::{Asked, Recording};
 use benches::replay::{Link, ReplayRegistry};
-use benches::speed::limits::Costs;
+use benches::speed::limits::{Costs, Gzipped};
 use benches::speed::{Bench, Case, Comparison, Kind, Peer, markdown, svg};
 use benches::{lockstep, program};
 use flate2::Compression;
@@ -122,7 +122,7 @@ fn every_case_is_run_and_told() {
     assert!(of(Case::FrozenCold).runs.iter().all(|run| run.tarball_requests == 2 && run.packument_requests == 0));
     assert!(of(Case::FrozenWarm).runs.iter().all(|run| run.tarball_requests == 0));
 
-    let costs = Costs::measure(dir.path(), &work).unwrap();
+    let costs = Costs::measure(dir.path(), &work, &Gzipped::default()).unwrap();
     let (project, disk) = ("tiny".to_owned(), "disk".to_owned());
     let comparison = Comparison { project, disk, link: Link::default(), work, costs, series };
     let table = markdown(&comparison);

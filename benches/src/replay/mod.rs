@@ -33,14 +33,14 @@ const SERVER_THREADS: usize = 2;
 /// A running registry; it ends with the value.
 pub struct ReplayRegistry {
     url: String,
-    counter: Arc<Counter>,
-    _runtime: tokio::runtime::Runtime,
+    server: Arc<Server>,
+    runtime: tokio::runtime::Runtime,
 }
 
 struct Server {
     documents: Documents,
     line: Line,
-    counter: Arc<Counter>,
+    counter: Counter,
 }
 
 impl ReplayRegistry {
@@ -53,11 +53,10 @@ impl ReplayRegistry {
             tokio::runtime::Builder::new_multi_thread().worker_threads(SERVER_THREADS).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let url = format!("http://{}/", listener.local_addr()?);
-        let counter: Arc<Counter> = Arc::default();
         let documents = Documents::new(recording, url.clone());
-        let server = Arc::new(Server { documents, line: Line::new(link), counter: counter.clone() });
-        runtime.spawn(accept(listener, server));
-        Ok(ReplayRegistry { url, counter, _runtime: runtime })
+        let server = Arc::new(Server { documents, line: Line::new(link), counter: Counter::default() });
+        runtime.spawn(accept(listener, server.clone()));
+        Ok(ReplayRegistry { url, server, runtime })
     }
 
     /// Its base URL, with a slash at the end.
@@ -67,7 +66,19 @@ impl ReplayRegistry {
 
     /// What was asked for since the last time that this was called.
     pub fn take_counts(&self) -> RequestCounts {
-        self.counter.take()
+        self.server.counter.take()
+    }
+
+    /// What is sent for this path, compressed: a tarball, or an abbreviated packument.
+    ///
+    /// # Errors
+    /// When the recording does not have it, or cannot be read.
+    pub fn gzipped(&self, path: &str) -> io::Result<Bytes> {
+        let asked = Asked::from_path(path);
+        let document = if matches!(asked, Asked::Tarball(_)) { Document::Tarball } else { Document::Abbreviated };
+        let found = self.runtime.block_on(self.server.documents.get(&asked, document))?;
+        let ready = found.ok_or_else(|| io::Error::other(format!("{path} is not recorded")))?;
+        Ok(ready.gzip.as_ref().unwrap_or(&ready.plain).clone())
     }
 }
 

@@ -19,13 +19,14 @@ pub use self::statistics::Spread;
 
 use self::limits::Work;
 use self::peer::Place;
-use crate::program::Ran;
+use crate::program::{self, Ran};
 use crate::project::Project;
 use crate::replay::{ReplayRegistry, RequestCounts};
 use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// One measured install.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +37,8 @@ pub struct Run {
     pub user_ms: f64,
     /// Processor time in the system's code, in milliseconds.
     pub system_ms: f64,
+    /// Processor time that the registry took meanwhile, in milliseconds.
+    pub registry_ms: f64,
     /// The most memory held at once, in bytes.
     pub peak_bytes: u64,
     /// Requests for tarballs.
@@ -98,13 +101,19 @@ impl Bench<'_> {
         for (peer, place) in self.peers.iter().zip(places) {
             place.clear()?;
             self.project.copy_to(&place.project)?;
-            let cold = self.install(peer, place, false)?.1;
+            let (_, cold, _) = self.install(peer, place, false)?;
             place.save_lockfile(peer)?;
             Case::FrozenCold.set_up(peer, place, self.project)?;
-            let frozen = self.install(peer, place, true)?.1;
+            let (_, frozen, _) = self.install(peer, place, true)?;
             counts.push(tree::packages(&place.project)?.len());
             if counts.len() == 1 {
-                work = Work { bytes_cold: cold.bytes, bytes_frozen: frozen.bytes, ..Work::default() };
+                work = Work {
+                    bytes_cold: cold.bytes,
+                    bytes_frozen: frozen.bytes,
+                    tarballs: frozen.tarballs.into_keys().collect(),
+                    packuments: cold.abbreviated.into_keys().collect(),
+                    ..Work::default()
+                };
                 work.count(&place.project.join("node_modules"))?;
             }
         }
@@ -122,21 +131,23 @@ impl Bench<'_> {
         case.set_up(peer, place, self.project)?;
         settle(&self.work)?;
         self.registry.take_counts();
-        let (ran, counts) = self.install(peer, place, case.is_frozen())?;
+        let (ran, counts, registry) = self.install(peer, place, case.is_frozen())?;
         let installed = tree::packages(&place.project)?.len();
         if installed.abs_diff(expected) * 100 > expected * RUNS_DIFFER_PERCENT_MAX {
             let message = format!("{} left {installed} packages behind in {case}, not {expected}", peer.name);
             return Err(io::Error::other(message));
         }
-        Ok(run_of(&ran, &counts))
+        Ok(run_of(&ran, &counts, registry))
     }
 
-    fn install(&self, peer: &Peer, place: &Place, frozen: bool) -> io::Result<(Ran, RequestCounts)> {
+    /// Also says how much processor time the registry, which is this process, took meanwhile.
+    fn install(&self, peer: &Peer, place: &Place, frozen: bool) -> io::Result<(Ran, RequestCounts, Duration)> {
+        let before = program::own_time();
         let ran = (self.launch)(&mut peer.command(place, self.registry.url(), frozen))?.succeeded(&peer.name)?;
         let counts = self.registry.take_counts();
         match counts.failed.first() {
             Some(failed) => Err(io::Error::other(format!("the recording is not complete: {failed}"))),
-            None => Ok((ran, counts)),
+            None => Ok((ran, counts, program::own_time() - before)),
         }
     }
 }
@@ -147,12 +158,13 @@ const WORK_PERCENT_MIN: usize = 90;
 /// By how much one program's installs of the same may differ: aube resolves 1,488 packages one time and 1,491 another.
 const RUNS_DIFFER_PERCENT_MAX: usize = 1;
 
-fn run_of(ran: &Ran, counts: &RequestCounts) -> Run {
-    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
+fn run_of(ran: &Ran, counts: &RequestCounts, registry: Duration) -> Run {
+    let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
     Run {
         wall_ms: ms(ran.wall),
         user_ms: ms(ran.user),
         system_ms: ms(ran.system),
+        registry_ms: ms(registry),
         peak_bytes: ran.peak_bytes,
         tarball_requests: counts.tarball_requests(),
         tarball_duplicates: counts.tarball_duplicates(),

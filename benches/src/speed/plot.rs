@@ -56,11 +56,11 @@ fn draw_case(body: &mut String, comparison: &Comparison, case: Case, mut y: f64)
         );
         y += BAR_PX;
     }
-    let limit = NAMES_PX + px(comparison.limit_ms(case)).min(BARS_PX);
+    let limit = NAMES_PX + px(comparison.limit(case).total_ms()).min(BARS_PX);
     let _ = writeln!(
         body,
-        r#"<line x1="{limit:.1}" x2="{limit:.1}" y1="{top:.1}" y2="{y:.1}" stroke="crimson" stroke-dasharray="3 2"><title>limit: {:.0} ms</title></line>"#,
-        comparison.limit_ms(case)
+        r#"<line x1="{limit:.1}" x2="{limit:.1}" y1="{top:.1}" y2="{y:.1}" stroke="crimson" stroke-dasharray="3 2"><title>limit: {}</title></line>"#,
+        comparison.limit(case)
     );
     y
 }

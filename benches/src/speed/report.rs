@@ -1,6 +1,6 @@
 //! Measured runs as tables.
 
-use super::limits::{Costs, Work};
+use super::limits::{Costs, Limit, Work};
 use super::{Case, Run, Spread};
 use crate::replay::Link;
 use serde::Serialize;
@@ -44,9 +44,12 @@ impl Comparison {
         Case::ALL.into_iter().filter(|case| self.series.iter().any(|series| series.case == *case)).collect()
     }
 
-    /// The least that the machine allows, in milliseconds.
-    pub fn limit_ms(&self, case: Case) -> f64 {
-        self.costs.limit_ms(case, &self.work, self.link)
+    /// The least that the machine allows.
+    pub fn limit(&self, case: Case) -> Limit {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let of_first = |series: &&Series| series.spread(|run| run.registry_ms).median / processors;
+        let registry_ms = self.of(case).first().map_or(0.0, of_first);
+        self.costs.limit(case, &self.work, self.link, registry_ms)
     }
 }
 
@@ -81,10 +84,10 @@ pub fn markdown(comparison: &Comparison) -> String {
         let series = comparison.of(case);
         let Some(first) = series.first() else { continue };
         text.push_str(&format!(
-            "\n{case}; the limit is {:.0} ms\n\n\
+            "\n{case}; the limit is {}\n\n\
              | | ms | {} takes of that | user ms | system ms | peak MB | tarball GETs (again) | packument GETs (again) |\n\
              |---|---|---|---|---|---|---|---|\n",
-            comparison.limit_ms(case),
+            comparison.limit(case),
             first.peer,
         ));
         for series in &series {
