@@ -1,7 +1,7 @@
 //! The content-addressed store: files by the BLAKE3 hash of their bytes, and an index that says which tarball consists of which files.
 //!
-//! A file is written once, under a temporary name, and renamed into place; whoever writes the same bytes again finds them
-//! there. A tarball's row is queued only after all its files are in place, so a committed row means complete files.
+//! A file is written once; whoever writes the same bytes again finds them there, whole if they have their size. A tarball's row is
+//! queued only after all its files are whole, so a committed row means complete files.
 
 pub mod cafs;
 mod cas_writer;
