@@ -57,7 +57,7 @@ pub struct Bench<'a> {
     pub project: &'a Project,
     /// Who installs it. The first is the one that the others are compared with.
     pub peers: &'a [Peer],
-    /// Runs a program to its end: [`program::run`](crate::program::run), or a [`Launcher`](crate::launcher::Launcher)'s.
+    /// Runs a program to its end: [`program::run`], or a [`Launcher`](crate::launcher::Launcher)'s.
     pub launch: &'a dyn Fn(&mut Command) -> io::Result<Ran>,
     /// Where all of them install from.
     pub registry: &'a ReplayRegistry,
