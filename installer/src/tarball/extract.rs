@@ -243,28 +243,19 @@ fn path_in_package(raw: &str) -> Result<Option<String>, ExtractError> {
     if raw.starts_with('/') || raw.contains(['\\', '\0']) {
         return Err(unsafe_path());
     }
-    let (mut path, mut components, mut is_long) = (String::with_capacity(raw.len()), 0, raw.len() > PATH_BYTES_MAX);
+    let mut components = Vec::new();
     for component in raw.split('/') {
         match component {
             "" | "." => {}
             ".." => return Err(unsafe_path()),
             drive if drive.len() == 2 && drive.ends_with(':') => return Err(unsafe_path()),
-            component => {
-                is_long |= component.len() > NAME_BYTES_MAX;
-                components += 1;
-                if components > 2 {
-                    path.push('/');
-                }
-                if components > 1 {
-                    path.push_str(component);
-                }
-            }
+            component => components.push(component),
         }
     }
-    if is_long {
+    if raw.len() > PATH_BYTES_MAX || components.iter().any(|component| component.len() > NAME_BYTES_MAX) {
         return Err(ExtractError::LongPath { path: beginning(raw) });
     }
-    Ok((components > 1).then_some(path))
+    Ok((components.len() > 1).then(|| components[1..].join("/")))
 }
 
 /// As much of a long path as people read.

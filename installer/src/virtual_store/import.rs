@@ -229,16 +229,12 @@ impl Importer {
         let missing = |file: &StoredFile| ImportError::MissingStoreFile { path: store.file_path(file) };
         let Some(first) = files.values().next() else { return Ok(()) };
         let from = self.files_dir(store).map_err(|_| missing(first))?;
-        let (mut created, mut last) = (BTreeSet::new(), "");
+        let mut created = BTreeSet::new();
         for (path, file) in files {
-            // Files of one directory mostly follow each other.
             if let Some((parent, _)) = path.rsplit_once('/')
-                && parent != last
+                && created.insert(parent)
             {
-                last = parent;
-                if created.insert(parent) {
-                    to.create_dir_all(parent).map_err(io(dir.join(parent)))?;
-                }
+                to.create_dir_all(parent).map_err(io(dir.join(parent)))?;
             }
             let name = file.name();
             if !whole && !file.is_whole(from.size(&name)) {
