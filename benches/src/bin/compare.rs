@@ -109,7 +109,7 @@ fn peers(args: &Args) -> io::Result<Vec<Peer>> {
         named.push((kind.to_owned(), PathBuf::from(path).canonicalize()?));
     }
     let builds = named.extract_if(.., |(name, _)| name == "lockstep");
-    peers.extend(builds.map(|(_, executable)| Peer::new(Kind::LockstepBuild, executable)));
+    peers.extend(builds.map(|(_, executable)| Peer::build(executable)));
     for (name, kinds) in KINDS {
         let by_name = named.iter().find(|(named, _)| named == name).map(|(_, path)| path.clone());
         let found = by_name.or_else(|| if args.only_named { None } else { program::find(name) });

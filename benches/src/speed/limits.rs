@@ -186,9 +186,8 @@ fn unpacking_ms(gzipped: &[Bytes], verify: bool) -> f64 {
 
 fn unpacking_once_ms(gzipped: &[Bytes], verify: bool) -> f64 {
     let (next, started) = (AtomicUsize::new(0), Instant::now());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..processors() {
             scope.spawn(|| {
                 let (mut decompressor, mut room) = (Decompressor::new(), Vec::new());
                 while let Some(gzip) = gzipped.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -208,9 +207,14 @@ fn unpacking_once_ms(gzipped: &[Bytes], verify: bool) -> f64 {
     started.elapsed().as_secs_f64() * 1000.0
 }
 
+/// How many processors share the work.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// What one takes, in microseconds, when every processor does its share.
 fn each(operation: &(dyn Fn(usize, usize) -> io::Result<()> + Sync)) -> io::Result<f64> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = processors();
     let share = SAMPLES / threads;
     let started = Instant::now();
     std::thread::scope(|scope| {

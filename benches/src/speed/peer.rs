@@ -14,8 +14,6 @@ pub enum Kind {
     LockstepUncoordinated,
     /// lockstep with `enableGlobalVirtualStore`.
     LockstepShared,
-    /// Another build of lockstep.
-    LockstepBuild,
     /// pnpm 12.
     Pnpm,
     /// pnpm 12 with `enableGlobalVirtualStore`.
@@ -57,7 +55,6 @@ impl Peer {
             Kind::Lockstep => "lockstep",
             Kind::LockstepUncoordinated => "lockstep, coordination none",
             Kind::LockstepShared => "lockstep, global virtual store",
-            Kind::LockstepBuild => return Peer { name: build_name(&executable), kind, executable },
             Kind::Pnpm => "pnpm",
             Kind::PnpmShared => "pnpm, global virtual store, version",
             Kind::Aube => "aube",
@@ -66,6 +63,12 @@ impl Peer {
             Kind::Npm => "npm",
         };
         Peer { name: name.to_owned(), kind, executable }
+    }
+
+    /// Another build of lockstep, called by its file.
+    pub fn build(executable: PathBuf) -> Peer {
+        let name = format!("lockstep, {}", executable.file_name().unwrap_or_default().to_string_lossy());
+        Peer { name, ..Peer::new(Kind::Lockstep, executable) }
     }
 
     /// Adds its version to its name, as it tells it.
@@ -83,7 +86,7 @@ impl Peer {
     pub(super) fn command(&self, place: &Place, registry: &str, frozen: bool) -> Command {
         let mut command = program::isolated(&self.executable, &place.project, &place.home);
         match self.kind {
-            Kind::Lockstep | Kind::LockstepUncoordinated | Kind::LockstepShared | Kind::LockstepBuild => {
+            Kind::Lockstep | Kind::LockstepUncoordinated | Kind::LockstepShared => {
                 command.args(["install", "--ignore-scripts", "--reporter", "silent", "--registry", registry]);
                 command.arg("--store-dir").arg(&place.store);
                 command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
@@ -133,11 +136,6 @@ impl Peer {
             _ => "pnpm-lock.yaml",
         }
     }
-}
-
-/// What another build of lockstep is called: by its file.
-fn build_name(executable: &Path) -> String {
-    format!("lockstep, {}", executable.file_name().unwrap_or_default().to_string_lossy())
 }
 
 impl Place {

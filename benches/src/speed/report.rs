@@ -1,6 +1,6 @@
 //! Measured runs as tables.
 
-use super::limits::{Costs, Limit, Work};
+use super::limits::{Costs, Limit, Work, processors};
 use super::{Case, Run, Spread};
 use crate::replay::Link;
 use serde::Serialize;
@@ -46,8 +46,7 @@ impl Comparison {
 
     /// The least that the machine allows.
     pub fn limit(&self, case: Case) -> Limit {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        let of_first = |series: &&Series| series.spread(|run| run.registry_ms).median / processors;
+        let of_first = |series: &&Series| series.spread(|run| run.registry_ms).median / processors() as f64;
         let registry_ms = self.of(case).first().map_or(0.0, of_first);
         self.costs.limit(case, &self.work, self.link, registry_ms)
     }
