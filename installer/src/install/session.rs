@@ -100,6 +100,7 @@ impl<C: Coordinator> Session<C> {
     pub(super) async fn close(self, installed: Result<Summary, InstallError>) -> Result<Summary, InstallError> {
         self.prefetcher.stop().await;
         let slots_in_progress = self.coordination.cache.close().await;
+        self.downloader.finish().await;
         if let Err(error) = self.writer.finish(self.writer_handle).await {
             let message = format!("some packages will be downloaded again next time: {error}");
             self.reporter.report(&ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", message });

@@ -182,6 +182,30 @@ where
     results
 }
 
+/// `f` on every item, one after the other.
+pub fn each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
+    items.into_iter().for_each(f);
+}
+
+/// A thread for steps that wait behind nothing but each other: here each is one of the simulation's.
+#[derive(Debug)]
+pub struct Lane(&'static str);
+
+impl Lane {
+    /// A lane whose steps are called so.
+    pub fn new(label: &'static str) -> Self {
+        Lane(label)
+    }
+
+    /// Runs one step.
+    ///
+    /// # Panics
+    /// When `work` panics.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        blocking(self.0, work).await
+    }
+}
+
 /// Both, one after the other.
 pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
     (a(), b())

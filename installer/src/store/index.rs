@@ -105,16 +105,6 @@ impl StoreIndex {
         Ok(connection.map(|connection| StoreIndex { path, connection: Arc::new(Mutex::new(connection)) }))
     }
 
-    /// The committed row of a tarball.
-    ///
-    /// # Errors
-    /// When the database cannot be read. A row that cannot be parsed counts as absent: its tarball is downloaded again.
-    pub fn get(&self, key: &RowKey) -> Result<Option<PackageRow>, IndexError> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let data = read_row(&connection, key).map_err(failed(&self.path, "read"))?;
-        Ok(data.and_then(|data| PackageRow::parse(&data)))
-    }
-
     /// Those of `keys` that are committed at one moment, with what is to be [parsed](PackageRow::parse).
     ///
     /// # Errors

@@ -3,21 +3,22 @@
 //! Two entries, as in the installer that the bug report is about: [`TarballRequest::run_with_mem_cache`] goes through the
 //! coordination, [`TarballRequest::run_without_mem_cache`] does the work itself.
 
-use super::beside::{Beside, Claim, Wait, Waited};
+use super::beside::{Beside, Wait, Waited};
 use super::coordinator::{CacheKey, Caller, Coordinator, Download};
 use super::error::{TarballError, TarballErrorCause};
 use super::integrity::IntegrityError;
+use super::lookups::{Before, Lookups, Turn};
 use super::{extract, integrity};
 use crate::config::TarballLimits;
 use crate::git;
 use crate::package::PackageId;
 use crate::registry::{Demand, FetchErrorKind, Permit, RegistryClient, TarballFetch};
 use crate::rt::{self, Event, Point};
-use crate::store::{DownloadLock, PackageRow, QueuedRow, RowKey, StoreDir, StoreIndex, StoreIndexWriter};
+use crate::store::{DownloadLock, PackageRow, QueuedRow, RowKey, StoreDir, StoreIndexWriter};
 use bytes::Bytes;
-use dashmap::{DashMap, DashSet};
+use dashmap::DashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A tarball's files, and how they came here.
 #[derive(Debug, Clone)]
@@ -47,12 +48,10 @@ pub struct Downloader {
     limits: TarballLimits,
     /// Whether there was an index when the install began.
     has_index: bool,
-    index: OnceLock<StoreIndex>,
+    lookups: Lookups,
     /// What came over the network during this install; filled before the row is queued, so that whoever sees the row
     /// committed knows where it came from (pnpm#12235).
     fetched: DashSet<RowKey>,
-    /// The committed rows whose files this install has found to be all there.
-    found: DashMap<RowKey, Arc<PackageRow>>,
 }
 
 impl Downloader {
@@ -65,8 +64,8 @@ impl Downloader {
         limits: TarballLimits,
     ) -> Arc<Self> {
         let has_index = rt::fs::exists(&store.index_path());
-        let (index, fetched, found) = (OnceLock::new(), DashSet::new(), DashMap::new());
-        Arc::new(Downloader { registry, store, writer, beside, limits, has_index, index, fetched, found })
+        let lookups = Lookups::start(store.clone(), beside.clone());
+        Arc::new(Downloader { registry, store, writer, beside, limits, has_index, lookups, fetched: DashSet::new() })
     }
 
     /// The store that downloads go to.
@@ -87,31 +86,17 @@ impl Downloader {
     /// Whether this install has written the files of a row, or has looked whether they are all there: nobody needs to look
     /// again.
     pub fn knows_whole(&self, key: &RowKey) -> bool {
-        self.fetched.contains(key) || self.found.contains_key(key)
+        self.fetched.contains(key) || self.found(key).is_some()
     }
 
     /// A committed row that this install has come across: it need not be read again.
     pub fn found(&self, key: &RowKey) -> Option<Arc<PackageRow>> {
-        self.found.get(key).map(|row| row.clone())
+        self.lookups.whole(key)
     }
 
-    /// The row of a package's tarball. One whose files are no longer all in the store counts as absent, and so does
-    /// another package's, which a wrong integrity leads to: the download then says what is wrong.
-    fn committed_row(&self, key: &RowKey, package: &PackageId) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
-        if self.index.get().is_none() {
-            match StoreIndex::open(&self.store).map_err(TarballErrorCause::Index)? {
-                None => return Ok(None),
-                Some(index) => drop(self.index.set(index)),
-            }
-        }
-        let index = self.index.get().expect("set above, and never taken out");
-        let row = index.get(key).map_err(TarballErrorCause::Index)?;
-        let is_whole = |row: &PackageRow| row.manifest.may_be_of(package) && self.store.has_all(&row.files);
-        let row = row.filter(is_whole).map(Arc::new);
-        if let Some(row) = &row {
-            self.found.insert(key.clone(), row.clone());
-        }
-        Ok(row)
+    /// Ends what belongs to the downloads. Comes when they have ended.
+    pub async fn finish(&self) {
+        self.lookups.finish().await;
     }
 }
 
@@ -180,7 +165,7 @@ impl TarballRequest {
         let finds_nothing = agrees && (self.missed || !self.downloader.has_index);
         if !self.may_be_stale()
             && !finds_nothing
-            && let Some(row) = self.find().await?
+            && let Turn::Found(row) = self.look(Before::Look).await?
         {
             return Ok(self.found(row));
         }
@@ -241,20 +226,8 @@ impl TarballRequest {
         if !agreeing {
             return Ok(Turn::Download(None));
         }
-        let request = self.clone();
-        let claim = move || {
-            let Downloader { beside, .. } = &*request.downloader;
-            let key = request.row_key();
-            match beside.claim(&key) {
-                Claim::Theirs => Ok(Turn::Wait),
-                Claim::Ours(lock) if request.may_be_stale() => Ok(Turn::Download(lock)),
-                Claim::Ours(lock) => {
-                    let row = request.downloader.committed_row(&key, &request.package)?;
-                    Ok(row.map_or(Turn::Download(lock), Turn::Found))
-                }
-            }
-        };
-        let turn = rt::blocking("claim", claim).await?;
+        let before = if self.may_be_stale() { Before::ClaimUnseen } else { Before::Claim };
+        let turn = self.look(before).await?;
         if let Turn::Download(Some(_)) = turn {
             rt::point(Point::LockHeld).await;
         }
@@ -308,10 +281,9 @@ impl TarballRequest {
         rt::blocking("extract", verify_and_extract).await
     }
 
-    async fn find(&self) -> Result<Option<Arc<PackageRow>>, TarballErrorCause> {
-        let request = self.clone();
-        let look_up = move || request.downloader.committed_row(&request.row_key(), &request.package);
-        rt::blocking("look up row", look_up).await
+    async fn look(&self, before: Before) -> Result<Turn, TarballErrorCause> {
+        let looked = self.downloader.lookups.ask(self.row_key(), &self.package, before).await;
+        looked.map_err(TarballErrorCause::Index)
     }
 
     fn error(&self, cause: TarballErrorCause) -> TarballError {
@@ -337,16 +309,6 @@ impl Failure {
             }
         }
     }
-}
-
-/// Whose turn it is to download a tarball.
-enum Turn {
-    /// Nobody's: it is in the store by now.
-    Found(Arc<PackageRow>),
-    /// Ours; with the lock, where there are locks.
-    Download(Option<DownloadLock>),
-    /// Another install's.
-    Wait,
 }
 
 impl Download for TarballRequest {

@@ -9,6 +9,7 @@ mod error;
 pub mod extract;
 mod gunzip;
 pub mod integrity;
+mod lookups;
 pub mod mem_cache;
 
 pub use beside::Beside;

@@ -10,11 +10,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 pub mod fs;
+mod lane;
 mod lock;
 #[cfg(target_os = "linux")]
 mod owner;
 mod process;
 
+pub use self::lane::Lane;
 pub use self::lock::{DirLock, LockFile, has_locks, try_lock_dir};
 #[cfg(target_os = "linux")]
 pub use self::owner::{Acting, Owner};
@@ -77,6 +79,12 @@ where
     }
     // Each on its own: a few take far longer than the others.
     blocking(label, move || items.into_par_iter().with_max_len(1).map(f).collect()).await
+}
+
+/// The same, for who may block already.
+pub fn each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
+    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+    items.into_par_iter().for_each(f);
 }
 
 /// Both, on two threads where one is free.

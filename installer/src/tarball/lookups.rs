@@ -1,0 +1,197 @@
+//! What the store's index has of an install's tarballs: one task answers all who ask, many at a time.
+//!
+//! A look of its own for each tarball would be a transaction of its own, on a thread where it waits behind tarballs that are
+//! being unpacked. So questions queue, as rows do for the writer: whatever has come up meanwhile is answered next, in one
+//! step, on a thread that does nothing else. Who claims a tarball has it, or knows that another process has it, before the
+//! step looks into the index.
+
+use super::beside::{Beside, Claim};
+use crate::package::PackageId;
+use crate::rt;
+use crate::store::{DownloadLock, IndexError, PackageRow, RowKey, StoreDir, StoreIndex};
+use dashmap::DashMap;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// How many questions one step answers.
+const BATCH_QUESTIONS_MAX: usize = 256;
+
+/// The looks of one install.
+#[derive(Debug)]
+pub(super) struct Lookups {
+    known: Arc<Known>,
+    questions: mpsc::UnboundedSender<Message>,
+    answering: Mutex<Option<rt::JoinHandle<()>>>,
+}
+
+/// What is known of the index.
+#[derive(Debug)]
+struct Known {
+    store: StoreDir,
+    beside: Arc<Beside>,
+    index: OnceLock<StoreIndex>,
+    /// The committed rows whose files this install has found to be all there.
+    whole: DashMap<RowKey, Arc<PackageRow>>,
+}
+
+/// Whose turn it is to download a tarball.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Nobody's: it is in the store.
+    Found(Arc<PackageRow>),
+    /// Ours; with the lock, where there are locks.
+    Download(Option<DownloadLock>),
+    /// Another install's.
+    Wait,
+}
+
+/// What is done about a tarball before the index is looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing.
+    Look,
+    /// It is claimed among all installs on this store.
+    Claim,
+    /// It is claimed, and the index is not asked: what it says may be of other bytes.
+    ClaimUnseen,
+}
+
+enum Message {
+    Question(Question),
+    Finish,
+}
+
+struct Question {
+    key: RowKey,
+    package: PackageId,
+    before: Before,
+    answer: oneshot::Sender<Result<Turn, IndexError>>,
+}
+
+/// A question of which nothing is left but what the index says.
+struct Pending {
+    question: Question,
+    lock: Option<DownloadLock>,
+}
+
+impl Lookups {
+    /// Starts the task that answers.
+    pub(super) fn start(store: StoreDir, beside: Arc<Beside>) -> Self {
+        let (questions, asked) = mpsc::unbounded_channel();
+        let known = Arc::new(Known { store, beside, index: OnceLock::new(), whole: DashMap::new() });
+        let answering = rt::spawn(|| "index reader".to_owned(), answer(known.clone(), asked));
+        Lookups { known, questions, answering: Mutex::new(Some(answering)) }
+    }
+
+    /// Whether a package's tarball is in the store, or whose turn it is to download it.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub(super) async fn ask(&self, key: RowKey, package: &PackageId, before: Before) -> Result<Turn, IndexError> {
+        let (answer, answered) = oneshot::channel();
+        let question = Question { key, package: package.clone(), before, answer };
+        // Whoever is not answered learns so below.
+        let _ = self.questions.send(Message::Question(question));
+        answered.await.unwrap_or_else(|_| panic!("the index reader is gone"))
+    }
+
+    /// A committed row that this install has come across, and whose files are all there.
+    pub(super) fn whole(&self, key: &RowKey) -> Option<Arc<PackageRow>> {
+        self.known.whole.get(key).map(|row| row.clone())
+    }
+
+    /// Ends the task when it has answered what was asked before.
+    pub(super) async fn finish(&self) {
+        let _ = self.questions.send(Message::Finish);
+        let answering = self.answering.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(answering) = answering {
+            // One that panicked has left those without an answer who asked.
+            let _ = answering.await;
+        }
+    }
+}
+
+async fn answer(known: Arc<Known>, mut asked: mpsc::UnboundedReceiver<Message>) {
+    let lane = rt::Lane::new("look up rows");
+    let mut messages = Vec::new();
+    let mut more = true;
+    while more && asked.recv_many(&mut messages, BATCH_QUESTIONS_MAX).await > 0 {
+        let mut batch = Vec::with_capacity(messages.len());
+        for message in messages.drain(..) {
+            match message {
+                Message::Question(question) => batch.push(question),
+                Message::Finish => more = false,
+            }
+        }
+        if !batch.is_empty() {
+            let known = known.clone();
+            lane.run(move || known.answer(batch)).await;
+        }
+    }
+}
+
+impl Known {
+    /// Answers every question. Blocks for the disk.
+    fn answer(&self, batch: Vec<Question>) {
+        let pending: Vec<Pending> = batch.into_iter().filter_map(|question| self.claim(question)).collect();
+        let rows = match self.read(&pending) {
+            Ok(rows) => rows,
+            Err(error) => return pending.into_iter().for_each(|pending| pending.question.answer(Err(error.clone()))),
+        };
+        let has_row = |pending: &Pending| rows.contains_key(&pending.question.key);
+        let (present, absent): (Vec<_>, Vec<_>) = pending.into_iter().partition(has_row);
+        for Pending { question, lock } in absent {
+            question.answer(Ok(Turn::Download(lock)));
+        }
+        rt::each(present, |Pending { question, lock }| {
+            let row = self.whole(&question, &rows[&question.key]);
+            question.answer(Ok(row.map_or(Turn::Download(lock), Turn::Found)));
+        });
+    }
+
+    /// Does what comes before the look; answers the question where there need be none.
+    fn claim(&self, question: Question) -> Option<Pending> {
+        if question.before == Before::Look {
+            return Some(Pending { question, lock: None });
+        }
+        match self.beside.claim(&question.key) {
+            Claim::Theirs => question.answer(Ok(Turn::Wait)),
+            Claim::Ours(lock) if question.before == Before::ClaimUnseen => question.answer(Ok(Turn::Download(lock))),
+            Claim::Ours(lock) => return Some(Pending { question, lock }),
+        }
+        None
+    }
+
+    /// The committed rows that are asked for.
+    fn read(&self, pending: &[Pending]) -> Result<BTreeMap<RowKey, Vec<u8>>, IndexError> {
+        if pending.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let index = match self.index.get() {
+            Some(index) => index,
+            None => match StoreIndex::open(&self.store)? {
+                Some(index) => self.index.get_or_init(|| index),
+                None => return Ok(BTreeMap::new()),
+            },
+        };
+        let keys = pending.iter().map(|pending| pending.question.key.clone()).collect();
+        Ok(index.get_all(keys)?.into_iter().collect())
+    }
+
+    /// The row of a package's tarball. One that cannot be parsed, or whose files are no longer all in the store, counts as
+    /// absent, and so does another package's, which a wrong integrity leads to: the download then says what is wrong.
+    fn whole(&self, question: &Question, data: &[u8]) -> Option<Arc<PackageRow>> {
+        let is_whole = |row: &PackageRow| row.manifest.may_be_of(&question.package) && self.store.has_all(&row.files);
+        let row = Arc::new(PackageRow::parse(data).filter(is_whole)?);
+        self.whole.insert(question.key.clone(), row.clone());
+        Some(row)
+    }
+}
+
+impl Question {
+    /// A lock that nobody waits for any more is given back.
+    fn answer(self, turn: Result<Turn, IndexError>) {
+        let _ = self.answer.send(turn);
+    }
+}
