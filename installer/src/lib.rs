@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod git;
+mod gunzip;
 pub mod inspect;
 pub mod install;
 pub mod lockfile;

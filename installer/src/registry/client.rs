@@ -8,7 +8,7 @@ use super::packument_request::{Detail, fresh_for, packument_url};
 use super::partial::Partial;
 use super::permits::{Permit, Permits, Purpose, requests_max};
 use super::retry::RetryPolicy;
-use super::transport::{Question, Transport, decoded};
+use super::transport::{Question, Transport, with_decoded};
 use crate::config::{ConfigError, Registries, Settings, redact_url};
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Reporter};
@@ -285,11 +285,10 @@ impl Inner {
         let etag = answer.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let body = answer.bytes().await?;
         drop(permit);
-        let decode = move || match encoding {
-            Some(encoding) => decoded(body, Some(&encoding)),
-            None => Ok(body),
+        let read = move || {
+            let parsed = with_decoded(&body, encoding.as_ref(), Document::parse)?;
+            parsed.map_err(|error| FetchErrorKind::Packument(Arc::new(error)))
         };
-        let read = move || Document::parse(&decode()?).map_err(|error| FetchErrorKind::Packument(Arc::new(error)));
         let document = rt::blocking("read packument", read).await?;
         let packument = CachedPackument { etag, fresh_for, document: document.clone() };
         if let Err(error) = self.cache.write(cache_key, packument).await {

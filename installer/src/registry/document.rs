@@ -17,6 +17,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// One byte in so many of a packument is kept, or less: so much room is reserved for it.
+const KEPT_IN: usize = 4;
+
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -74,7 +77,7 @@ impl Document {
     /// When it is no JSON, or no object.
     pub fn parse(json: &[u8]) -> Result<Document, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let mut read = Read::default();
+        let mut read = Read { text: Vec::with_capacity(json.len() / KEPT_IN), ..Read::default() };
         deserializer.deserialize_map(&mut read)?;
         deserializer.end()?;
         let Read { dist_tags, mut versions, text } = read;

@@ -7,6 +7,7 @@ use super::connector::{ConnectError, Connector};
 use super::error::{Cause, FetchErrorKind, Phase, causes};
 use super::partial::Rest;
 use crate::config::{Auth, NetworkSettings};
+use crate::gunzip;
 use crate::rt;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
@@ -44,7 +45,7 @@ pub(super) struct Transport {
 pub(super) struct Question {
     pub url: Url,
     pub accept: &'static str,
-    /// Whether the body may come compressed; see [`decoded`].
+    /// Whether the body may come compressed; see [`with_decoded`].
     pub gzip: bool,
     /// Lets the registry answer 304 when this is still the entity tag.
     pub if_none_match: Option<HeaderValue>,
@@ -175,26 +176,32 @@ impl Answer {
     }
 }
 
-/// Undoes a body's `Content-Encoding`: none, or gzip. Work for the processor: not for an async thread.
+/// Does something with a body whose `Content-Encoding` is undone: none, or gzip. Work for the processor: not for an async thread.
 ///
 /// # Errors
 /// [`FetchErrorKind::Encoding`] for any other encoding and for broken gzip.
-pub(super) fn decoded(body: Bytes, encoding: Option<&HeaderValue>) -> Result<Bytes, FetchErrorKind> {
+pub(super) fn with_decoded<T>(
+    body: &[u8],
+    encoding: Option<&HeaderValue>,
+    then: impl Fn(&[u8]) -> T,
+) -> Result<T, FetchErrorKind> {
     match encoding.map(HeaderValue::as_bytes) {
-        None | Some(b"" | b"identity") => Ok(body),
-        Some(b"gzip" | b"x-gzip") => {
-            let mut plain = Vec::with_capacity(body.len().saturating_mul(4));
-            let mut decoder = MultiGzDecoder::new(&*body).take(BODY_BYTES_MAX + 1);
-            let read = decoder.read_to_end(&mut plain);
-            read.map_err(|error| FetchErrorKind::Encoding { reason: format!("broken gzip: {error}") })?;
-            if plain.len() as u64 > BODY_BYTES_MAX {
-                return Err(FetchErrorKind::TooLarge { bytes_max: BODY_BYTES_MAX });
-            }
-            Ok(plain.into())
-        }
+        None | Some(b"" | b"identity") => Ok(then(body)),
+        Some(b"gzip" | b"x-gzip") => gunzip::with_whole(body, &then).map_or_else(|| Ok(then(&gunzipped(body)?)), Ok),
         Some(other) => {
             Err(FetchErrorKind::Encoding { reason: format!("`{}` was not asked for", String::from_utf8_lossy(other)) })
         }
+    }
+}
+
+/// What is too much to be decompressed at one go, of several parts, or broken.
+fn gunzipped(body: &[u8]) -> Result<Vec<u8>, FetchErrorKind> {
+    let mut plain = Vec::with_capacity(body.len().saturating_mul(4));
+    let read = MultiGzDecoder::new(body).take(BODY_BYTES_MAX + 1).read_to_end(&mut plain);
+    read.map_err(|error| FetchErrorKind::Encoding { reason: format!("broken gzip: {error}") })?;
+    match plain.len() as u64 > BODY_BYTES_MAX {
+        true => Err(FetchErrorKind::TooLarge { bytes_max: BODY_BYTES_MAX }),
+        false => Ok(plain),
     }
 }
 

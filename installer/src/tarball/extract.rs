@@ -3,9 +3,9 @@
 //! A tarball comes from a stranger. Entries that would land outside their package, and links of any kind, are refused:
 //! the whole tarball is, and what was stored of it before is only bytes under their own hash, which no index row names.
 
-use super::gunzip::{self, GZIP_MAGIC};
 use crate::config::TarballLimits;
 use crate::git;
+use crate::gunzip::{self, GZIP_MAGIC};
 use crate::package::BundledManifest;
 use crate::packlist;
 use crate::store::{CasWriter, PackageFiles, PackageRow, StoreDir};

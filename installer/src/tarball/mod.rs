@@ -7,7 +7,6 @@ pub mod coordinator;
 pub mod download;
 mod error;
 pub mod extract;
-mod gunzip;
 pub mod integrity;
 mod lookups;
 pub mod mem_cache;

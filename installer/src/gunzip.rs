@@ -1,23 +1,28 @@
-//! Decompression at one go: quicker than as a stream, where all of a tarball fits into memory.
+//! Decompression at one go: quicker than as a stream, where all of a tarball or a packument fits into memory.
 
 use libdeflater::Decompressor;
-use std::cell::{LazyCell, RefCell};
+use std::cell::LazyCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The magic number that gzip begins with, and its only method of compression; a tarball that begins otherwise is taken as
 /// plain tar, as npm does.
-pub(super) const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
+pub(crate) const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// The largest tarball that is decompressed at one go, in bytes of tar. Of npm's packages all but a few in a thousand are smaller.
+/// The largest contents that are decompressed at one go, in bytes. All but a few in a thousand of npm's tarballs are smaller, and all but a
+/// handful of its abbreviated packuments.
 const WHOLE_BYTES_MAX: usize = 32 << 20;
 
-/// The largest tarball for which a thread keeps its room, in bytes of tar: nearly all are smaller, and to be given new room for each
-/// takes a fifth as long as decompressing into it.
-const KEPT_BYTES_MAX: usize = 1 << 20;
+/// How much room is kept for the next ones, in bytes: to be given new room for each takes a fifth as long as decompressing into it.
+const KEPT_BYTES_MAX: usize = 16 << 20;
 
-thread_local! {
-    /// What this thread decompresses with, and into.
-    static KEPT: RefCell<(Decompressor, Vec<u8>)> = RefCell::new((Decompressor::new(), Vec::new()));
+/// What decompresses, and room for what comes out.
+struct Tools {
+    decompressor: Decompressor,
+    room: Vec<u8>,
 }
+
+/// Those that nobody uses just now; the last one used comes first, as most of it is in the processor's caches.
+static KEPT: Mutex<Vec<Tools>> = Mutex::new(Vec::new());
 
 /// How many bytes at the end say how long the contents are.
 const LENGTH_BYTES: usize = 4;
@@ -27,22 +32,29 @@ const TRAILER_BYTES: usize = 8;
 
 /// Does something with the contents, where they can be had at one go: they are not too long, they are what their checksum and their
 /// length say, and they are all. Whatever is wrong otherwise, whoever reads the stream finds out.
-pub(super) fn with_whole<T>(gzip: &[u8], then: impl FnOnce(&[u8]) -> T) -> Option<T> {
+pub(crate) fn with_whole<T>(gzip: &[u8], then: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let length = u32::from_le_bytes(*gzip.last_chunk::<LENGTH_BYTES>()?);
     let length = usize::try_from(length).ok().filter(|length| *length <= WHOLE_BYTES_MAX)?;
     if !gzip.starts_with(&GZIP_MAGIC) {
         return None;
     }
-    KEPT.with_borrow_mut(|(decompressor, kept)| {
-        let mut own = Vec::new();
-        let room = if length <= KEPT_BYTES_MAX { kept } else { &mut own };
-        if room.len() < length {
-            *room = vec![0; length];
-        }
-        let contents = &mut room[..length];
-        let written = decompressor.gzip_decompress(gzip, contents).ok()?;
-        (written == length && !ends_before_the_end(gzip, contents)).then(|| then(contents))
-    })
+    let mut tools = kept().pop().unwrap_or_else(|| Tools { decompressor: Decompressor::new(), room: Vec::new() });
+    if tools.room.len() < length {
+        tools.room = vec![0; length];
+    }
+    let contents = &mut tools.room[..length];
+    let written = tools.decompressor.gzip_decompress(gzip, contents).ok();
+    let whole = written == Some(length) && !ends_before_the_end(gzip, contents);
+    let done = whole.then(|| then(contents));
+    let mut others = kept();
+    if others.iter().map(|tools| tools.room.len()).sum::<usize>() + tools.room.len() <= KEPT_BYTES_MAX {
+        others.push(tools);
+    }
+    done
+}
+
+fn kept() -> MutexGuard<'static, Vec<Tools>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether the part with these contents is followed by another. Its magic number alone says little: in a few megabytes, those
