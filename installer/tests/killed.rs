@@ -1,4 +1,4 @@
-//! 200 installs, each killed at a moment of its own, on a store that all share or that one of them makes anew. Every tenth is left alone: it succeeds, makes the tree that an
+//! 200 installs, each killed at a moment of its own, on a store that a hundred share or that one of them makes anew. Every tenth is left alone: it succeeds, makes the tree that an
 //! undisturbed install on another store makes, and downloads only what is missing. Trees of links and of real directories take turns.
 //!
 //! The moments are drawn from a seed, which a failure shows; `LOCKSTEP_KILL_SEED` sets it. (Time is real here: the same seed kills
@@ -15,8 +15,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// How many installs are killed.
-const KILLS: u32 = 200;
+/// How many installs are killed, by each of two tests that run beside each other.
+const KILLS: u32 = 100;
 
 /// How many are killed before one is left alone; then there are new versions of everything.
 const KILLS_PER_VERSION: u32 = 10;
@@ -55,6 +55,15 @@ fn start(registry: &LocalRegistry, dir: &Path, arguments: &[&str]) -> Child {
 
 #[test]
 fn killed_at_any_moment_and_none_the_worse() {
+    kill_installs();
+}
+
+#[test]
+fn killed_at_other_moments_and_none_the_worse() {
+    kill_installs();
+}
+
+fn kill_installs() {
     let random = || RandomState::new().hash_one(0);
     let seed = std::env::var("LOCKSTEP_KILL_SEED").map_or_else(|_| random(), |seed| seed.parse().unwrap());
     println!("LOCKSTEP_KILL_SEED={seed}");
