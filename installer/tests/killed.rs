@@ -1,5 +1,6 @@
-//! 200 installs, each killed at a moment of its own, on a store that a hundred share or that one of them makes anew. Every tenth is left alone: it succeeds, makes the tree that an
-//! undisturbed install on another store makes, and downloads only what is missing. Trees of links and of real directories take turns.
+//! 200 installs, each killed at a moment of its own, on a store that a hundred share or that one of them makes anew. Every tenth is left
+//! alone: it succeeds, makes the tree that an undisturbed install on another store makes, and downloads only what is missing. Trees of
+//! links and of real directories take turns.
 //!
 //! The moments are drawn from a seed, which a failure shows; `LOCKSTEP_KILL_SEED` sets it. (Time is real here: the same seed kills
 //! at about the same moments.)
