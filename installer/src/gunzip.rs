@@ -8,8 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// plain tar, as npm does.
 pub(crate) const GZIP_MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// The largest contents that are decompressed at one go, in bytes. All but a few in a thousand of npm's tarballs are smaller, and all but a
-/// handful of its abbreviated packuments.
+/// The largest contents that are decompressed at one go, in bytes. Of npm's tarballs all but a few in a thousand are smaller.
 const WHOLE_BYTES_MAX: usize = 32 << 20;
 
 /// How much room is kept for the next ones, in bytes: to be given new room for each takes a fifth as long as decompressing into it.

@@ -17,7 +17,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One byte in so many of a packument is kept, or less: so much room is reserved for it.
+/// About one byte in so many of a packument is kept: so much room is reserved for it.
 const KEPT_IN: usize = 4;
 
 /// See the module. Cheap to clone.
