@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batches;
 pub mod config;
 pub mod git;
 mod gunzip;

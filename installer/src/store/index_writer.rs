@@ -8,10 +8,10 @@
 
 use super::index::WritableIndex;
 use super::{DownloadLock, IndexError, PackageRow, RowKey, StoreDir};
+use crate::batches::{Batches, Queue, queue};
 use crate::rt::{self, Event, Point};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// How many rows may wait for the writer; a sender waits beyond that.
 const QUEUE_ROWS_MAX: usize = 4096;
@@ -41,15 +41,10 @@ pub struct QueuedRow {
     pub lock: Option<DownloadLock>,
 }
 
-enum Message {
-    Row(QueuedRow),
-    Finish,
-}
-
 /// Queues rows for the writer task. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct StoreIndexWriter {
-    queue: mpsc::Sender<Message>,
+    queue: Queue<QueuedRow>,
 }
 
 /// The writer has ended: the install is over.
@@ -63,7 +58,7 @@ pub type WriterHandle = rt::JoinHandle<Result<(), IndexError>>;
 impl StoreIndexWriter {
     /// Starts the writer task. The database is opened with the first batch, so a warm install never writes.
     pub fn start(store: StoreDir, settings: WriterSettings) -> (Self, WriterHandle) {
-        let (queue, rows) = mpsc::channel(QUEUE_ROWS_MAX);
+        let (queue, rows) = queue(QUEUE_ROWS_MAX);
         let handle = rt::spawn(|| "index writer".to_owned(), write_rows(store, settings, rows));
         (StoreIndexWriter { queue }, handle)
     }
@@ -73,7 +68,7 @@ impl StoreIndexWriter {
     /// # Errors
     /// When the writer has ended.
     pub async fn queue(&self, row: QueuedRow) -> Result<(), WriterStopped> {
-        self.queue.send(Message::Row(row)).await.map_err(|_| WriterStopped)
+        self.queue.put(row).await.map_err(|_| WriterStopped)
     }
 
     /// Commits what is queued and ends the writer.
@@ -81,25 +76,15 @@ impl StoreIndexWriter {
     /// # Errors
     /// When a batch could not be committed: its packages will be downloaded again by the next install.
     pub async fn finish(self, handle: WriterHandle) -> Result<(), IndexError> {
-        let _ = self.queue.send(Message::Finish).await;
+        self.queue.finish().await;
         rt::joined(handle.await)
     }
 }
 
-async fn write_rows(
-    store: StoreDir,
-    settings: WriterSettings,
-    mut rows: mpsc::Receiver<Message>,
-) -> Result<(), IndexError> {
+async fn write_rows(store: StoreDir, settings: WriterSettings, mut rows: Batches<QueuedRow>) -> Result<(), IndexError> {
     let mut index = None;
     let mut first_failure = None;
-    let mut more = true;
-    while more {
-        let batch;
-        (batch, more) = next_batch(&mut rows).await;
-        if batch.is_empty() {
-            continue;
-        }
+    while let Some(batch) = rows.next(BATCH_ROWS_MAX).await {
         rt::point(Point::WriterBatch).await;
         if !settings.commit_lag.is_zero() {
             rt::sleep(settings.commit_lag).await;
@@ -116,22 +101,6 @@ async fn write_rows(
         rt::point(Point::WriterCommitted).await;
     }
     first_failure.map_or(Ok(()), Err)
-}
-
-/// Waits for a row, then takes what else is there. The flag says whether more may come.
-async fn next_batch(rows: &mut mpsc::Receiver<Message>) -> (Vec<QueuedRow>, bool) {
-    let mut messages = Vec::new();
-    if rows.recv_many(&mut messages, BATCH_ROWS_MAX).await == 0 {
-        return (Vec::new(), false);
-    }
-    let mut batch = Vec::with_capacity(messages.len());
-    for message in messages {
-        match message {
-            Message::Row(row) => batch.push(row),
-            Message::Finish => return (batch, false),
-        }
-    }
-    (batch, true)
 }
 
 /// Commits one batch; gives the connection back for the next one.

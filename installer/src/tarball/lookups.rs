@@ -6,13 +6,17 @@
 //! step looks into the index.
 
 use super::beside::{Beside, Claim};
+use crate::batches::{Batches, Queue, queue};
 use crate::package::PackageId;
 use crate::rt;
 use crate::store::{DownloadLock, IndexError, PackageRow, RowKey, StoreDir, StoreIndex};
 use dashmap::DashMap;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+
+/// How many questions may wait to be answered; who asks waits beyond that.
+const QUESTIONS_WAITING_MAX: usize = 4096;
 
 /// How many questions one step answers.
 const BATCH_QUESTIONS_MAX: usize = 256;
@@ -21,7 +25,7 @@ const BATCH_QUESTIONS_MAX: usize = 256;
 #[derive(Debug)]
 pub(super) struct Lookups {
     known: Arc<Known>,
-    questions: mpsc::UnboundedSender<Message>,
+    questions: Queue<Question>,
     answering: Mutex<Option<rt::JoinHandle<()>>>,
 }
 
@@ -57,11 +61,7 @@ pub(super) enum Before {
     ClaimUnseen,
 }
 
-enum Message {
-    Question(Question),
-    Finish,
-}
-
+#[derive(Debug)]
 struct Question {
     key: RowKey,
     package: PackageId,
@@ -78,7 +78,7 @@ struct Pending {
 impl Lookups {
     /// Starts the task that answers.
     pub(super) fn start(store: StoreDir, beside: Arc<Beside>) -> Self {
-        let (questions, asked) = mpsc::unbounded_channel();
+        let (questions, asked) = queue(QUESTIONS_WAITING_MAX);
         let known = Arc::new(Known { store, beside, index: OnceLock::new(), whole: DashMap::new() });
         let answering = rt::spawn(|| "index reader".to_owned(), answer(known.clone(), asked));
         Lookups { known, questions, answering: Mutex::new(Some(answering)) }
@@ -92,7 +92,7 @@ impl Lookups {
         let (answer, answered) = oneshot::channel();
         let question = Question { key, package: package.clone(), before, answer };
         // Whoever is not answered learns so below.
-        let _ = self.questions.send(Message::Question(question));
+        let _ = self.questions.put(question).await;
         answered.await.unwrap_or_else(|_| panic!("the index reader is gone"))
     }
 
@@ -103,7 +103,7 @@ impl Lookups {
 
     /// Ends the task when it has answered what was asked before.
     pub(super) async fn finish(&self) {
-        let _ = self.questions.send(Message::Finish);
+        self.questions.finish().await;
         let answering = self.answering.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(answering) = answering {
             // One that panicked has left those without an answer who asked.
@@ -112,22 +112,11 @@ impl Lookups {
     }
 }
 
-async fn answer(known: Arc<Known>, mut asked: mpsc::UnboundedReceiver<Message>) {
+async fn answer(known: Arc<Known>, mut asked: Batches<Question>) {
     let lane = rt::Lane::new("look up rows");
-    let mut messages = Vec::new();
-    let mut more = true;
-    while more && asked.recv_many(&mut messages, BATCH_QUESTIONS_MAX).await > 0 {
-        let mut batch = Vec::with_capacity(messages.len());
-        for message in messages.drain(..) {
-            match message {
-                Message::Question(question) => batch.push(question),
-                Message::Finish => more = false,
-            }
-        }
-        if !batch.is_empty() {
-            let known = known.clone();
-            lane.run(move || known.answer(batch)).await;
-        }
+    while let Some(batch) = asked.next(BATCH_QUESTIONS_MAX).await {
+        let known = known.clone();
+        lane.run(move || known.answer(batch)).await;
     }
 }
 
