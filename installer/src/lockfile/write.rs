@@ -70,6 +70,11 @@ impl Emitter {
     }
 
     fn catalog(&mut self, name: &str, catalog: &BTreeMap<String, CatalogEntry>) {
+        if catalog.is_empty() {
+            self.pad(2);
+            let _ = writeln!(self.text, "{}: {{}}", scalar(name, Place::Key));
+            return;
+        }
         self.open(2, name);
         for (package, entry) in catalog {
             self.open(4, package);
