@@ -130,7 +130,7 @@ async fn run<C: Coordinator>(mut project: Project, session: &Session<C>) -> Resu
         advice::after_resolution(project, &lockfile).into_iter().for_each(|warning| session.report(warning));
     }
     stages::remember(project, session, &lockfile, &filled, &summary).await;
-    rt::drop_aside((lockfile, filled));
+    rt::drop_last((lockfile, filled));
     Ok(summary)
 }
 

@@ -106,7 +106,7 @@ impl<C: Coordinator> Session<C> {
             self.reporter.report(&ProgressEvent::Warning { code: "INDEX_NOT_WRITTEN", message });
         }
         let permits_in_use = self.downloader.registry().permits_in_use();
-        rt::drop_aside(self.coordination.cache);
+        rt::drop_last(self.coordination.cache);
         let mut summary = installed?;
         summary.residue = Residue { slots_in_progress, permits_in_use };
         Ok(summary)

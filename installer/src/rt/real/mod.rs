@@ -5,7 +5,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -56,11 +56,35 @@ where
     JoinHandle(tokio::task::spawn(future))
 }
 
+/// How many pieces of blocking work the program has begun, or is about to begin.
+static BLOCKING: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them, until it is dropped.
+struct BlockingWork;
+
+impl BlockingWork {
+    fn new() -> Self {
+        BLOCKING.fetch_add(1, Ordering::AcqRel);
+        BlockingWork
+    }
+}
+
+impl Drop for BlockingWork {
+    fn drop(&mut self) {
+        BLOCKING.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Runs blocking or CPU-bound work off the async threads.
 ///
 /// # Panics
 /// When `work` panics.
 pub async fn blocking<T: Send + 'static>(label: &'static str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let counted = BlockingWork::new();
+    let work = move || {
+        let _counted = counted;
+        work()
+    };
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
         Err(error) => panic!("{label}: {error}"),
@@ -87,15 +111,15 @@ pub fn each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
     items.into_par_iter().for_each(f);
 }
 
-/// Both, on two threads where one is free.
-pub fn join<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    rayon::join(a, b)
-}
-
 /// Drops what took many allocations on a thread of its own, for which nobody waits, not even the program's end.
 pub fn drop_aside<T: Send + 'static>(value: T) {
     // Where there is no thread left, it is dropped here.
     let _ = std::thread::Builder::new().spawn(move || drop(value));
+}
+
+/// Where a program ends soon, what took many allocations is left to the system, which takes all memory back at one go.
+pub fn drop_last<T>(value: T) {
+    std::mem::forget(value);
 }
 
 /// An interleaving point: nothing, in a real build.
@@ -158,7 +182,7 @@ const BLOCKING_THREADS_PER_PROCESSOR: usize = 4;
 /// How long the program's end waits for threads that write files, so that an interrupted install leaves none half written.
 const HALF_WRITTEN_FILES_WAIT: Duration = Duration::from_millis(500);
 
-/// Runs the program: `future` on this thread, its tasks on tokio's.
+/// Runs the program: `future` on this thread, its tasks on tokio's. It is to end when that has ended.
 ///
 /// # Errors
 /// When the system has no thread or file descriptor left for a runtime.
@@ -168,8 +192,13 @@ pub fn block_on<F: Future>(future: F) -> std::io::Result<F::Output> {
         .max_blocking_threads(BLOCKING_THREADS_PER_PROCESSOR * parallelism())
         .build()?;
     let output = runtime.block_on(future);
-    // Idle connections need not be waited for; a file that is half written, for a moment.
-    runtime.shutdown_timeout(HALF_WRITTEN_FILES_WAIT);
+    if BLOCKING.load(Ordering::Acquire) == 0 {
+        // Nothing is going on. Threads that end give their memory back piece by piece, and soon the program ends with them.
+        std::mem::forget(runtime);
+    } else {
+        // Idle connections need not be waited for; a file that is half written, for a moment.
+        runtime.shutdown_timeout(HALF_WRITTEN_FILES_WAIT);
+    }
     Ok(output)
 }
 
