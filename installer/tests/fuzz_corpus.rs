@@ -17,6 +17,7 @@ mod tarball;
 
 use campaign::first_failure;
 use installer::config::TarballLimits;
+use installer::lockfile::Lockfile;
 use installer::tarball::extract::extract;
 
 /// How many mutations each target is given.
@@ -105,10 +106,20 @@ fn a_temporary_file_that_a_tarball_leaves_is_noticed() {
 
 #[test]
 fn a_lockfile_that_is_written_otherwise_is_noticed() {
+    let check_with = |input: &[u8], write: lockfile::Write| lockfile::check_with(input, Lockfile::parse, write);
     is_noticed("lockfile", |input| {
-        lockfile::check_with(input, |lockfile| lockfile.to_yaml().replace("    optional: true\n", ""))
+        check_with(input, |lockfile| lockfile.to_yaml().replace("    optional: true\n", ""));
     });
-    is_noticed("lockfile", |input| lockfile::check_with(input, |lockfile| lockfile.to_yaml().replace('\'', "")));
+    is_noticed("lockfile", |input| check_with(input, |lockfile| lockfile.to_yaml().replace('\'', "")));
+}
+
+#[test]
+fn a_lockfile_that_is_read_otherwise_is_noticed() {
+    is_noticed("lockfile", |input| {
+        // It takes the quotes for part of the text.
+        let read: lockfile::Read = |text, path| Lockfile::parse(&text.replace("''", "'"), path);
+        lockfile::check_with(input, read, Lockfile::to_yaml);
+    });
 }
 
 #[test]

@@ -1,27 +1,32 @@
 //! A pnpm-lock.yaml that a pull request brings.
 //!
-//! What is read and written again reads the same, and is written the same. Where all its names are accepted, every package of it has a
+//! It is read as the YAML library reads it. What is read and written again reads the same, and is written the same. Where all its names are accepted, every package of it has a
 //! place below node_modules/.pnpm, and so has every dependency; and in a tree of real directories none leads out of node_modules.
 
-use installer::lockfile::{IncludeKinds, Lockfile, Platform, dep_path_of, installable};
+use installer::lockfile::{IncludeKinds, Lockfile, LockfileError, Platform, dep_path_of, installable};
 use installer::virtual_store::Layout;
 use installer::virtual_store::hoisted::{HoistRequest, Locations};
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
+
+/// The reading, or one that is broken on purpose.
+pub type Read = fn(&str, &Path) -> Result<Lockfile, LockfileError>;
 
 /// The writing, or one that is broken on purpose.
 pub type Write = fn(&Lockfile) -> String;
 
 /// Any bytes; what is no text is refused before it is parsed.
 pub fn check(data: &[u8]) {
-    check_with(data, Lockfile::to_yaml);
+    check_with(data, Lockfile::parse, Lockfile::to_yaml);
 }
 
-/// As [`check`], with this writing.
-pub fn check_with(data: &[u8], write: Write) {
+/// As [`check`], with this reading and this writing.
+pub fn check_with(data: &[u8], read: Read, write: Write) {
     let Ok(text) = str::from_utf8(data) else { return };
     let path = Path::new("pnpm-lock.yaml");
-    let Ok(lockfile) = Lockfile::parse(text, path) else { return };
+    let read = read(text, path).ok();
+    assert_eq!(read, Lockfile::parse_by_library(text, path).ok(), "the library reads it otherwise:\n{text}");
+    let Some(lockfile) = read else { return };
     let written = write(&lockfile);
     match Lockfile::parse(&written, path) {
         Ok(again) => assert_eq!(again, lockfile, "it reads otherwise once it is written:\n{written}"),

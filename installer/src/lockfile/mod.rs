@@ -8,6 +8,7 @@ mod current;
 mod dep_path;
 mod installable;
 mod names;
+mod plain_yaml;
 mod platform;
 mod read;
 mod satisfies;

@@ -3,12 +3,10 @@
 //! Fields that the installer does not use are ignored: `time` and the pnpmfile's checksum are not kept when the file is
 //! written again.
 
-use super::{DepPath, LOCKFILE_VERSION, LockedPackage, Lockfile, Snapshot};
+use super::{LOCKFILE_VERSION, Lockfile, plain_yaml};
 use crate::rt;
 use miette::Diagnostic;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -79,30 +77,15 @@ impl Lockfile {
     /// # Errors
     /// [`LockfileError`], every case but `Disk`.
     pub fn parse(text: &str, path: &Path) -> Result<Lockfile, LockfileError> {
-        if let Some(line) = text.lines().position(is_conflict_marker) {
-            return Err(LockfileError::Conflict { path: path.to_owned(), line: line + 1 });
-        }
-        let version = text.lines().find_map(|line| line.strip_prefix("lockfileVersion:"));
-        let version = version.unwrap_or("missing").trim().trim_matches(['\'', '"']);
-        if version != LOCKFILE_VERSION {
-            return Err(LockfileError::Version { path: path.to_owned(), version: version.to_owned() });
-        }
-        let lockfile = in_two_halves(text).map_or_else(|| from_yaml(text), Ok);
-        let lockfile: Lockfile = lockfile.map_err(|error| {
-            let location = error.location();
-            LockfileError::Syntax {
-                path: path.to_owned(),
-                line: location.map_or(1, |location| location.line()),
-                column: location.map_or(1, |location| location.column()),
-                message: error.without_snippet().to_string(),
-            }
-        })?;
-        // The line says it before the rest is understood. What YAML makes of that line, and of those after it, is what is written again.
-        let version = &lockfile.lockfile_version;
-        if version != LOCKFILE_VERSION {
-            return Err(LockfileError::Version { path: path.to_owned(), version: version.clone() });
-        }
-        Ok(lockfile)
+        parse_with(text, path, |text| plain_yaml::read(text).map_or_else(|| from_yaml(text), Ok))
+    }
+
+    /// The same, by the YAML library whatever the text is: for whoever compares.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_by_library(text: &str, path: &Path) -> Result<Lockfile, LockfileError> {
+        parse_with(text, path, from_yaml)
     }
 
     /// Reads the file, `None` when there is none; blocks.
@@ -134,36 +117,40 @@ impl Lockfile {
     }
 }
 
-fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
+fn parse_with(
+    text: &str,
+    path: &Path,
+    read: impl FnOnce(&str) -> Result<Lockfile, serde_saphyr::Error>,
+) -> Result<Lockfile, LockfileError> {
+    if let Some(line) = text.lines().position(is_conflict_marker) {
+        return Err(LockfileError::Conflict { path: path.to_owned(), line: line + 1 });
+    }
+    let version = text.lines().find_map(|line| line.strip_prefix("lockfileVersion:"));
+    let version = version.unwrap_or("missing").trim().trim_matches(['\'', '"']);
+    if version != LOCKFILE_VERSION {
+        return Err(LockfileError::Version { path: path.to_owned(), version: version.to_owned() });
+    }
+    let lockfile = read(text).map_err(|error| {
+        let location = error.location();
+        LockfileError::Syntax {
+            path: path.to_owned(),
+            line: location.map_or(1, |location| location.line()),
+            column: location.map_or(1, |location| location.column()),
+            message: error.without_snippet().to_string(),
+        }
+    })?;
+    // The line says it before the rest is understood. What YAML makes of that line, and of those after it, is what is written again.
+    let version = &lockfile.lockfile_version;
+    if version != LOCKFILE_VERSION {
+        return Err(LockfileError::Version { path: path.to_owned(), version: version.clone() });
+    }
+    Ok(lockfile)
+}
+
+pub(super) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
     // Without a budget: it bounds hostile documents, and the lockfile of a large project exceeds it.
     let options = serde_saphyr::options! { budget: None, with_snippet: false };
     serde_saphyr::from_str_with_options(text, options)
-}
-
-/// Reads both halves of a long text at once. None where it cannot be cut between two entries, or a half makes no sense by itself:
-/// whoever reads the whole finds out why.
-fn in_two_halves(text: &str) -> Option<Lockfile> {
-    #[derive(Default, Deserialize)]
-    #[serde(default, deny_unknown_fields)]
-    struct End {
-        packages: BTreeMap<String, LockedPackage>,
-        snapshots: BTreeMap<DepPath, Snapshot>,
-    }
-    // As pnpm writes it, an entry follows an empty line.
-    let middle = (text.len() / 2..text.len()).find(|at| text.is_char_boundary(*at))?;
-    let cut = middle + text[middle..].find("\n\n  ")? + 2;
-    let (start, end) = text.split_at(cut);
-    let section =
-        ["\npackages:\n", "\nsnapshots:\n"].into_iter().filter_map(|section| Some((start.rfind(section)?, section)));
-    let (_, section) = section.max()?;
-    let end = [section, end].concat();
-    let (lockfile, end) = rt::join(|| from_yaml::<Lockfile>(start).ok(), || from_yaml::<End>(&end).ok());
-    let (mut lockfile, end) = lockfile.zip(end)?;
-    let entries = lockfile.packages.len() + lockfile.snapshots.len() + end.packages.len() + end.snapshots.len();
-    lockfile.packages.extend(end.packages);
-    lockfile.snapshots.extend(end.snapshots);
-    // No entry is there twice.
-    (lockfile.packages.len() + lockfile.snapshots.len() == entries).then_some(lockfile)
 }
 
 /// Git writes exactly seven of one sign at the start of a line.
@@ -194,32 +181,6 @@ mod tests {
         let text = "lockfileVersion: '9.0\n'\noverrides: {}\n";
         assert_eq!(error(text), "pnpm-lock.yaml has lockfileVersion 9.0 , and only 9.0 is supported");
         assert!(Lockfile::parse("lockfileVersion: 9.0\n", Path::new("pnpm-lock.yaml")).is_ok());
-    }
-
-    #[test]
-    fn both_ways_to_read_it_come_to_the_same() {
-        let start = "lockfileVersion: '9.0'\npackages:\n\n  a@1.0.0: {resolution: {integrity: sha512-AA==}}\n";
-        let package = "\n  b@1.0.0:\n    resolution: {integrity: sha512-BB==}\n";
-        let end = "\nsnapshots:\n\n  a@1.0.0:\n    dependencies: {b: 1.0.0}\n";
-        let more = |entries: usize| (0..entries).map(|at| format!("\n  c@{at}.0.0: {{}}\n")).collect::<String>();
-        // Cut among the packages, and among the snapshots.
-        for text in [format!("{start}{}{package}{end}", more(9)), format!("{start}{package}{end}{}", more(9))] {
-            let whole: Lockfile = from_yaml(&text).unwrap();
-            assert_eq!(whole.snapshots["a@1.0.0"].dependencies["b"], "1.0.0");
-            assert_eq!(in_two_halves(&text), Some(whole), "{text}");
-        }
-        // Cut where a section begins, a field after them, text of something else, an entry or a section twice, no YAML: the whole decides.
-        for text in [
-            format!("{start}{package}{end}"),
-            format!("{start}{end}\ntime:\n  a: b\n"),
-            format!("lockfileVersion: '9.0'\n\npackages:\n{}time: {{a: \"{package}{package}{package}\"}}\n", more(2)),
-            format!("{start}{package}{end}{}\n  c@0.0.0: {{}}\n", more(9)),
-            format!("{start}{end}{end}"),
-            format!("{start}{end}    cpu: [\n"),
-            "lockfileVersion: '9.0'\n".to_owned(),
-        ] {
-            assert_eq!(in_two_halves(&text), None, "{text}");
-        }
     }
 
     #[test]

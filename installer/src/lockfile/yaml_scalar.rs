@@ -84,13 +84,13 @@ fn double_quoted(text: &str) -> String {
     out
 }
 
-fn is_printable(c: char) -> bool {
+pub(super) fn is_printable(c: char) -> bool {
     matches!(c, '\x20'..='\x7e' | '\u{a1}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
         && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// Whether the text can stand without quotes, apart from what it would then be taken for.
-fn is_plain(text: &str, in_flow: bool) -> bool {
+pub(super) fn is_plain(text: &str, in_flow: bool) -> bool {
     const NOT_FIRST: &str = "-?:,[]{}#&*!|=>'\"%@`";
     let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else { return false };
     if first == ' ' || NOT_FIRST.contains(first) || last == ' ' || last == ':' {
@@ -108,7 +108,7 @@ fn is_plain(text: &str, in_flow: bool) -> bool {
 }
 
 /// Whether plain text would be read as null, a boolean, a number, a date or a merge key.
-fn is_ambiguous(text: &str) -> bool {
+pub(super) fn is_ambiguous(text: &str) -> bool {
     matches!(text, "~" | "null" | "Null" | "NULL" | "true" | "True" | "TRUE" | "false" | "False" | "FALSE" | "<<")
         || is_number(text)
         || is_date(text)
