@@ -4,22 +4,21 @@
 use super::project::Project;
 use super::repeat::Inputs;
 use super::session::Session;
-use crate::lockfile::{DepPath, Lockfile};
-use crate::rt;
+use crate::lockfile::{DepPath, Lockfile, LockfileDocument};
 use crate::tarball::Coordinator;
 use crate::virtual_store::link::{self, Hoisting, LinkPlan, LinkRequest};
-use crate::virtual_store::modules_yaml::CurrentLockfile;
 use crate::virtual_store::{InstalledPackages, Places};
 use crate::workspace::ImporterId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// See the module.
 pub(super) struct Ahead {
     /// What decided the tree.
     pub(super) inputs: Inputs,
     /// What pnpm keeps of the lockfile.
-    pub(super) current: CurrentLockfile,
+    pub(super) current: Arc<LockfileDocument>,
     /// The packages that are to be there.
     packages: BTreeSet<DepPath>,
     /// The links between them, in a tree of links.
@@ -28,34 +27,27 @@ pub(super) struct Ahead {
 
 impl Ahead {
     /// For these packages, if all of them can be had.
-    pub(super) async fn new<C: Coordinator>(
+    pub(super) fn new<C: Coordinator>(
         project: &Project,
         session: &Session<C>,
-        lockfile: &Lockfile,
+        lockfile: &Arc<LockfileDocument>,
         importers: &BTreeSet<ImporterId>,
         packages: BTreeSet<DepPath>,
         places: &Places,
     ) -> Self {
         let include = session.options.include;
-        let inputs = project.inputs_with(lockfile);
-        match places {
+        let (links, current) = match places {
             Places::VirtualStore(_) => {
                 let projects = project.named_dirs();
                 let request = link_request(project, session, lockfile, importers, &packages, &projects);
                 let links = link::plan(request);
-                // Whoever waits beside this can go on by now.
-                rt::yield_now().await;
-                let current = lockfile.including(include);
-                rt::yield_now().await;
-                Ahead { inputs, current: CurrentLockfile::new(current), packages, links: Some(links) }
+                (Some(links), lockfile.including(include, |_| true))
             }
-            Places::Hoisted(_) => {
-                // Whose directories are there must be known to the next install: it keeps them.
-                let mut selected = lockfile.clone();
-                selected.importers.retain(|id, _| importers.contains(id));
-                Ahead { inputs, current: CurrentLockfile::new(selected.including(include)), packages, links: None }
-            }
-        }
+            // Whose directories are there must be known to the next install: it keeps them.
+            Places::Hoisted(_) => (None, lockfile.including(include, |id| importers.contains(id))),
+        };
+        current.text();
+        Ahead { inputs: project.inputs_with(lockfile), current, packages, links }
     }
 
     /// Whether these packages are all that are to be there, also those that could do without.

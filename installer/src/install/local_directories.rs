@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 
 /// Those of which the lockfile has something else; blocks. One that cannot be read is left to whoever needs it.
 pub(super) fn outdated(lockfile: &Lockfile, workspace: &Workspace) -> Vec<Difference> {
+    if lockfile.packages.values().all(|locked| locked.resolution.directory.is_none()) {
+        return Vec::new();
+    }
     let snapshots: BTreeMap<&str, &Snapshot> =
         lockfile.snapshots.iter().map(|(dep_path, snapshot)| (package_key(dep_path), snapshot)).collect();
     let mut outdated = Vec::new();

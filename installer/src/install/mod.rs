@@ -114,8 +114,9 @@ async fn run<C: Coordinator>(mut project: Project, session: &Session<C>) -> Resu
         session.report(ProgressEvent::Stage { stage: Stage::Resolving });
         project = stages::edit(&project, session, edit).await?;
     }
-    let (lockfile, is_new) = stages::lockfile(&project, session).await?;
+    let stages::LockfileInForce { lockfile, is_new } = stages::lockfile(&project, session).await?;
     if session.options.lockfile_only {
+        project.write_lockfile(&lockfile, is_new).await?;
         project.save_edit(&lockfile).await?;
         return Ok(Summary::of_lockfile(&lockfile));
     }
@@ -123,7 +124,10 @@ async fn run<C: Coordinator>(mut project: Project, session: &Session<C>) -> Resu
     let project = &project;
     stages::begin_changes(project).await?;
     session.report(ProgressEvent::Stage { stage: Stage::Importing });
-    let mut filled = stages::create_virtual_store(project, session, &lockfile).await?;
+    let filled = stages::create_virtual_store(project, session, &lockfile);
+    let (written, filled) = tokio::join!(project.write_lockfile(&lockfile, is_new), filled);
+    written?;
+    let mut filled = filled?;
     let summary = stages::finish(project, session, &lockfile, &mut filled).await?;
     project.save_edit(&lockfile).await?;
     if is_new {

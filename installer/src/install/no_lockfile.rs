@@ -51,7 +51,8 @@ pub(super) async fn install<C: Coordinator>(project: &Project, session: &Session
     stages::begin_changes(project).await?;
     let (importers, snapshots) = (project.selection.importers.clone(), installed.keys().cloned().collect());
     let places = stages::places(project, session, &lockfile, &importers, &snapshots).await?;
-    let ahead = Ahead::new(project, session, &lockfile, &importers, snapshots, &places).await;
+    let lockfile = Arc::new(lockfile.into());
+    let ahead = Ahead::new(project, session, &lockfile, &importers, snapshots, &places);
     let mut filled = Filled { is_new: false, importers, installed, places, ahead };
     if filled.places.are_known_late() {
         import_all(session, &filled).await?;

@@ -3,7 +3,7 @@
 use super::local_directories;
 use super::repeat::Inputs;
 use super::{Edit, EditError, InstallError, InstallOptions, InstallPath};
-use crate::lockfile::{self, Difference, Lockfile, LockfileMismatch};
+use crate::lockfile::{self, Difference, Lockfile, LockfileDocument, LockfileMismatch};
 use crate::manifest::edit::ManifestChange;
 use crate::manifest::{self, Manifest};
 use crate::package::{BundledManifest, PackageId};
@@ -33,7 +33,7 @@ pub(super) struct Project {
     /// What is read to begin with, to be compared with what is there at the end.
     pub(super) inputs: Inputs,
     lockfile_path: PathBuf,
-    lockfile: Option<Lockfile>,
+    lockfile: Option<Arc<LockfileDocument>>,
     /// Directories of which the lockfile has something else.
     outdated: Vec<Difference>,
     /// The change of package.json that is saved at the end.
@@ -160,6 +160,7 @@ impl Project {
                 InstallPath::NoLockfile => None,
                 InstallPath::Fresh | InstallPath::Frozen => Lockfile::read(&lockfile_path)?,
             };
+            let lockfile = lockfile.map(|lockfile| Arc::new(LockfileDocument::from(lockfile)));
             let outdated = lockfile.iter().flat_map(|lockfile| local_directories::outdated(lockfile, &workspace));
             let outdated = outdated.collect();
             let layout = Arc::new(Layout::new(&workspace.root));
@@ -180,7 +181,7 @@ impl Project {
     }
 
     /// The lockfile that decides the versions, or none where resolution has to.
-    pub(super) fn lockfile_in_force(&self, path: InstallPath) -> Result<Option<&Lockfile>, InstallError> {
+    pub(super) fn lockfile_in_force(&self, path: InstallPath) -> Result<Option<&Arc<LockfileDocument>>, InstallError> {
         let frozen = path == InstallPath::Frozen;
         let Some(lockfile) = &self.lockfile else {
             return if frozen && !self.workspace.wants_nothing() {
@@ -212,12 +213,12 @@ impl Project {
 
     /// The lockfile as it was.
     pub(super) fn previous_lockfile(&self) -> Option<&Lockfile> {
-        self.lockfile.as_ref()
+        self.lockfile.as_deref().map(|document| &**document)
     }
 
     /// The lockfile whose versions are kept where they still fit.
     pub(super) fn kept_lockfile(&self) -> Option<&Lockfile> {
-        self.edit.as_ref().map_or(self.lockfile.as_ref(), |edit| edit.kept.as_ref())
+        self.edit.as_ref().map_or(self.previous_lockfile(), |edit| edit.kept.as_ref())
     }
 
     /// The project after these changes of package.json. They are saved by [`save_edit`](Self::save_edit), and the
@@ -244,10 +245,10 @@ impl Project {
     }
 
     /// Writes the changed package.json and the lockfile that goes with it; nothing where nothing was changed.
-    pub(super) async fn save_edit(&self, lockfile: &Lockfile) -> Result<(), InstallError> {
+    pub(super) async fn save_edit(&self, lockfile: &Arc<LockfileDocument>) -> Result<(), InstallError> {
         let Some(AppliedEdit { text, .. }) = &self.edit else { return Ok(()) };
         let (path, text, temporary_dir) = (self.manifest_path(), text.clone(), self.layout.modules_dir.clone());
-        if self.lockfile.as_ref() != Some(lockfile) {
+        if !self.has(lockfile) {
             self.write(lockfile).await?;
         }
         let failed = |source| ProjectError::modules("write", &self.manifest_path(), source);
@@ -299,19 +300,25 @@ impl Project {
     }
 
     /// What decided a tree that was made from this lockfile: the one that was read, or one that was resolved and written.
-    pub(super) fn inputs_with(&self, lockfile: &Lockfile) -> Inputs {
-        if self.lockfile.as_ref() == Some(lockfile) {
-            return self.inputs.clone();
-        }
-        self.inputs.with_lockfile(&lockfile.to_yaml())
+    pub(super) fn inputs_with(&self, lockfile: &LockfileDocument) -> Inputs {
+        if self.has(lockfile) { self.inputs.clone() } else { self.inputs.with_lockfile(lockfile.text()) }
     }
 
-    /// Writes pnpm-lock.yaml, whole or not at all; later, if package.json was changed.
-    pub(super) async fn write_lockfile(&self, lockfile: &Lockfile) -> Result<(), InstallError> {
-        if self.edit.is_some() { Ok(()) } else { self.write(lockfile).await }
+    /// Whether this is the lockfile that was read, or says the same.
+    fn has(&self, lockfile: &LockfileDocument) -> bool {
+        self.lockfile.as_deref().is_some_and(|read| std::ptr::eq(read, lockfile) || **read == **lockfile)
     }
 
-    async fn write(&self, lockfile: &Lockfile) -> Result<(), InstallError> {
+    /// Writes pnpm-lock.yaml if it is new, whole or not at all; later, if package.json was changed.
+    pub(super) async fn write_lockfile(
+        &self,
+        lockfile: &Arc<LockfileDocument>,
+        is_new: bool,
+    ) -> Result<(), InstallError> {
+        if is_new && self.edit.is_none() { self.write(lockfile).await } else { Ok(()) }
+    }
+
+    async fn write(&self, lockfile: &Arc<LockfileDocument>) -> Result<(), InstallError> {
         let (path, lockfile) = (self.lockfile_path.clone(), lockfile.clone());
         Ok(rt::blocking("write lockfile", move || lockfile.write(&path)).await?)
     }

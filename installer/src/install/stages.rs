@@ -9,7 +9,7 @@ use super::session::Session;
 use super::summary::{Changes, DirectChange};
 use super::{Edit, InstallError, ProjectError, Summary, engines, git, hoisted, repeat};
 use crate::config::NodeLinker;
-use crate::lockfile::{self, DepPath, IncludeKinds, LockedPackage, Lockfile};
+use crate::lockfile::{self, DepPath, IncludeKinds, LockedPackage, Lockfile, LockfileDocument};
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Stage};
 use crate::resolve::{self, NoHook, OnResolved, RegistryPackuments, ResolveRequest, VersionChooser};
@@ -44,20 +44,26 @@ pub(super) async fn edit<C: Coordinator>(
     project.edited(edit, &changes?)
 }
 
-/// The lockfile that decides the versions, and whether it is new: then it is written.
+/// The lockfile that decides the versions.
+pub(super) struct LockfileInForce {
+    pub(super) lockfile: Arc<LockfileDocument>,
+    /// Whether it was made just now, and is still to be written.
+    pub(super) is_new: bool,
+}
+
+/// The lockfile that is there, where it fits, and a new one otherwise.
 pub(super) async fn lockfile<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
-) -> Result<(Lockfile, bool), InstallError> {
+) -> Result<LockfileInForce, InstallError> {
     if let Some(lockfile) = project.lockfile_in_force(session.options.path)? {
         lockfile.check_names()?;
-        return Ok((lockfile.clone(), false));
+        return Ok(LockfileInForce { lockfile: lockfile.clone(), is_new: false });
     }
     session.report(ProgressEvent::Stage { stage: Stage::Resolving });
     let lockfile = resolve(project, session).await?;
     lockfile.check_names()?;
-    project.write_lockfile(&lockfile).await?;
-    Ok((lockfile, true))
+    Ok(LockfileInForce { lockfile: Arc::new(lockfile.into()), is_new: true })
 }
 
 /// Chooses versions; prefetches go on in the background meanwhile.
@@ -130,7 +136,7 @@ pub(super) async fn places<C: Coordinator>(
 pub(super) async fn create_virtual_store<C: Coordinator>(
     project: &Project,
     session: &Session<C>,
-    lockfile: &Lockfile,
+    lockfile: &Arc<LockfileDocument>,
 ) -> Result<Filled, InstallError> {
     let is_new = !rt::fs::exists(&project.layout.virtual_store_dir);
     let importers = hoisted::importers(project, lockfile).await;
@@ -151,9 +157,11 @@ pub(super) async fn create_virtual_store<C: Coordinator>(
         coordination: session.coordination.clone(),
         reporter: session.reporter.clone(),
     };
-    let ahead = Ahead::new(project, session, lockfile, &importers, wanted, &places);
-    let (installed, ahead) = tokio::join!(stage.run(), ahead);
-    let mut installed = installed?;
+    let ahead = async { Ahead::new(project, session, lockfile, &importers, wanted, &places) };
+    // A task of its own: what is worked out beside it does not yield.
+    let stage = rt::ScopedTask::new(rt::spawn(|| "create virtual store".to_owned(), stage.run()));
+    let (installed, ahead) = tokio::join!(stage, ahead);
+    let mut installed = rt::joined(installed)?;
     git::check_all_prepared(session, &installed)?;
     for dep_path in copied {
         let row = copy_directory(project, session, lockfile, &dep_path, &places).await?;

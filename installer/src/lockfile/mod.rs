@@ -4,8 +4,8 @@
 //! Every map is ordered, so the same resolution always gives the same bytes.
 
 mod bundled;
-mod current;
 mod dep_path;
+mod document;
 mod installable;
 mod names;
 mod plain_yaml;
@@ -19,6 +19,7 @@ mod yaml_scalar;
 
 pub use self::bundled::BundledDependencies;
 pub use self::dep_path::{DepPath, dep_path_of, name_and_version, package_key, reference_to};
+pub use self::document::LockfileDocument;
 pub use self::installable::{IncludeKinds, installable};
 pub use self::platform::Platform;
 pub use self::read::LockfileError;

@@ -106,15 +106,6 @@ impl Lockfile {
         }
         Lockfile::parse(&text, path).map(Some)
     }
-
-    /// Writes the file, whole or not at all; blocks. A file that has these bytes already is left alone.
-    ///
-    /// # Errors
-    /// [`LockfileError::Disk`].
-    pub fn write(&self, path: &Path) -> Result<(), LockfileError> {
-        let disk = |source| LockfileError::Disk { path: path.to_owned(), verb: "write", source };
-        rt::write_whole(path, self.to_yaml().as_bytes(), &path.with_file_name("node_modules")).map_err(disk)
-    }
 }
 
 fn parse_with(

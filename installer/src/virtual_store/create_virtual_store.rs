@@ -150,20 +150,20 @@ impl<C: Coordinator> CreateVirtualStore<C> {
     }
 
     /// Splits the packages by the rows that are committed now.
-    async fn partition(&self) -> Result<(Vec<WarmPackage>, Vec<SnapshotToInstall>), IndexError> {
+    async fn partition(&mut self) -> Result<(Vec<WarmPackage>, Vec<SnapshotToInstall>), IndexError> {
         rt::point(Point::PartitionRead).await;
-        let packages: Vec<_> = self.packages.iter().map(|package| (package.tarball.row_key(), package)).collect();
+        let packages = std::mem::take(&mut self.packages).into_iter();
+        let packages: Vec<_> = packages.map(|package| (package.tarball.row_key(), package)).collect();
         let known =
-            |(key, package): &(RowKey, &SnapshotToInstall)| Some((key.clone(), package.tarball.downloader.found(key)?));
+            |(key, package): &(RowKey, SnapshotToInstall)| Some((key.clone(), package.tarball.downloader.found(key)?));
         let mut rows: BTreeMap<_, _> = packages.iter().filter_map(known).collect();
         let unknown = packages.iter().map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
         rows.extend(prefetch_cas_paths(self.coordination.store(), unknown).await?);
         let (mut warm, mut cold) = (Vec::new(), Vec::new());
-        for (key, package) in packages {
+        for (key, mut package) in packages {
             match rows.get(&key).filter(|row| row.manifest.may_be_of(&package.tarball.package)) {
-                Some(row) => warm.push((package.clone(), row.clone())),
+                Some(row) => warm.push((package, row.clone())),
                 None => {
-                    let mut package = package.clone();
                     package.tarball.missed = true;
                     cold.push(package);
                 }

@@ -7,7 +7,7 @@ use super::hoisted::{Locations, Record};
 use super::link::relative_path;
 use super::{InstalledPackages, Layout};
 use crate::config::NodeLinker;
-use crate::lockfile::{DepPath, IncludeKinds, Lockfile, package_key};
+use crate::lockfile::{DepPath, IncludeKinds, Lockfile, LockfileDocument, package_key};
 use crate::rt;
 use crate::workspace::ImporterId;
 use serde::{Deserialize, Serialize};
@@ -65,25 +65,11 @@ struct Included {
     optional_dependencies: bool,
 }
 
-/// The part of a lockfile that was asked for, see [`Lockfile::including`], and its text.
-#[derive(Debug, Clone, Default)]
-pub struct CurrentLockfile {
-    lockfile: Lockfile,
-    text: String,
-}
-
-impl CurrentLockfile {
-    /// Writes it out, in memory.
-    pub fn new(lockfile: Lockfile) -> Self {
-        CurrentLockfile { text: lockfile.to_yaml(), lockfile }
-    }
-}
-
 /// What one node_modules holds.
 #[derive(Debug, Clone)]
 pub struct Contents<'a> {
-    /// The part of the lockfile that was asked for.
-    pub current: &'a CurrentLockfile,
+    /// The part of the lockfile that was asked for: see [`LockfileDocument::including`].
+    pub current: &'a LockfileDocument,
     /// What is there.
     pub installed: &'a InstalledPackages,
     /// What the tree consists of.
@@ -164,8 +150,7 @@ impl ModulesYaml {
             Tree::Hoisted { locations, .. } => (NodeLinker::Hoisted, Some(locations.by_snapshot().clone())),
         };
         let IncludeKinds { prod, dev, optional } = contents.include;
-        let skipped =
-            contents.current.lockfile.snapshots.keys().filter(|dep_path| !contents.installed.contains_key(*dep_path));
+        let skipped = contents.current.snapshots.keys().filter(|dep_path| !contents.installed.contains_key(*dep_path));
         ModulesYaml {
             hoisted_dependencies: contents.tree.hoisted_dependencies(),
             hoist_pattern: contents.hoist_pattern.to_vec(),
@@ -196,7 +181,7 @@ impl ModulesYaml {
 fn injected_deps(layout: &Layout, contents: &Contents<'_>) -> BTreeMap<String, BTreeSet<String>> {
     let mut injected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for dep_path in contents.installed.keys() {
-        let package = contents.current.lockfile.packages.get(package_key(dep_path));
+        let package = contents.current.packages.get(package_key(dep_path));
         let Some(directory) = package.and_then(|package| package.resolution.directory.clone()) else { continue };
         let copies = match contents.tree {
             Tree::Isolated { .. } => {
@@ -219,7 +204,7 @@ pub fn write(layout: &Layout, contents: &Contents<'_>) -> io::Result<()> {
     let kept = rt::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let modules = serde_json::to_string_pretty(&ModulesYaml::new(layout, contents, kept)).expect("it is plain data");
     rt::fs::create_dir_all(&layout.virtual_store_dir)?;
-    let current = contents.current.text.as_bytes();
+    let current = contents.current.text().as_bytes();
     rt::write_whole(&layout.virtual_store_dir.join(CURRENT_LOCKFILE), current, &layout.modules_dir)?;
     rt::write_whole(&path, modules.as_bytes(), &layout.modules_dir)?;
     Record::settle(layout)
@@ -276,7 +261,7 @@ snapshots:
         let current = Lockfile::parse(LOCKFILE, Path::new("pnpm-lock.yaml")).unwrap();
         let installed = ["app@1.0.0", "leaf@1.0.0"].map(|dep_path| (dep_path.to_owned(), Arc::default())).into();
         let contents = Contents {
-            current: &CurrentLockfile::new(current.clone()),
+            current: &current.clone().into(),
             installed: &installed,
             tree: Tree::Isolated {
                 hoisted: &BTreeMap::from([("leaf".to_owned(), "leaf@1.0.0".to_owned())]),
