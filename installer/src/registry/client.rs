@@ -240,14 +240,15 @@ impl Inner {
         let cached = self.cache.read(&cache_key).await;
         if self.offline {
             let missing = || FetchError::new(url.as_str(), 0, FetchErrorKind::Offline);
-            return cached.map(|cached| cached.document).ok_or_else(missing);
+            return cached.map(|(cached, _)| cached.document).ok_or_else(missing);
         }
-        if let Some(cached) = &cached
-            && self.need_not_ask(&cache_key, cached).await
+        if let Some((cached, is_fresh)) = &cached
+            && self.need_not_ask(*is_fresh)
         {
             self.unasked.store(true, Ordering::Relaxed);
             return Ok(cached.document.clone());
         }
+        let cached = cached.map(|(cached, _)| cached);
         let etag = cached.as_ref().and_then(|cached| HeaderValue::from_str(cached.etag.as_deref()?).ok());
         let question =
             Question { url: url.clone(), accept: detail.accept(), gzip: true, if_none_match: etag, rest: None };
@@ -260,9 +261,9 @@ impl Inner {
         }
     }
 
-    async fn need_not_ask(&self, cache_key: &str, cached: &CachedPackument) -> bool {
-        self.prefers_offline.load(Ordering::Relaxed)
-            || (self.trusts_fresh.load(Ordering::Relaxed) && self.cache.is_fresh(cache_key, cached).await)
+    /// Whether a cached packument is used without asking the registry.
+    fn need_not_ask(&self, is_fresh: bool) -> bool {
+        self.prefers_offline.load(Ordering::Relaxed) || (is_fresh && self.trusts_fresh.load(Ordering::Relaxed))
     }
 
     /// One attempt at a packument.
@@ -285,13 +286,16 @@ impl Inner {
         let etag = answer.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let body = answer.bytes().await?;
         drop(permit);
+        let (cache, cache_key) = (self.cache.clone(), cache_key.to_owned());
         let read = move || {
             let parsed = with_decoded(&body, encoding.as_ref(), Document::parse)?;
-            parsed.map_err(|error| FetchErrorKind::Packument(Arc::new(error)))
+            let document = parsed.map_err(|error| FetchErrorKind::Packument(Arc::new(error)))?;
+            let packument = CachedPackument { etag, fresh_for, document };
+            let written = cache.write(&cache_key, &packument);
+            Ok((packument.document, written))
         };
-        let document = rt::blocking("read packument", read).await?;
-        let packument = CachedPackument { etag, fresh_for, document: document.clone() };
-        if let Err(error) = self.cache.write(cache_key, packument).await {
+        let (document, written) = rt::blocking("read packument", read).await?;
+        if let Err(error) = written {
             self.reporter.report(&ProgressEvent::Warning {
                 code: "PACKUMENT_NOT_CACHED",
                 message: format!("the packument of {} is not cached: {error}", question.url),

@@ -27,19 +27,27 @@ pub struct Document {
     text: Bytes,
 }
 
-/// Its fields and their order are the format on the disk; [`StoreDir::VERSION`](crate::store::StoreDir::VERSION) changes with
-/// them.
-#[derive(Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+/// What is known of a packument without a look at its manifests.
+#[derive(Debug, PartialEq, Eq)]
 struct Index {
+    dist_tags: BTreeMap<String, Version>,
+    /// Lowest first; where the manifest of each is.
+    versions: Vec<(Version, Range<usize>)>,
+}
+
+/// An index on the disk. Its fields and their order are the format; [`StoreDir::VERSION`](crate::store::StoreDir::VERSION)
+/// changes with them.
+#[derive(Serialize, serde::Deserialize)]
+struct StoredIndex {
     /// Tag → version.
     dist_tags: BTreeMap<String, String>,
     /// Lowest first.
-    versions: Vec<Listed>,
+    versions: Vec<StoredVersion>,
 }
 
 /// A version, in the parts that it would have to be taken apart into each time, and where its manifest is.
-#[derive(Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-struct Listed {
+#[derive(Serialize, serde::Deserialize)]
+struct StoredVersion {
     numbers: [u64; 3],
     pre: Vec<String>,
     build: Vec<String>,
@@ -47,10 +55,10 @@ struct Listed {
     bytes: usize,
 }
 
-impl Listed {
-    fn new(version: &Version, manifest: Range<usize>) -> Self {
+impl StoredVersion {
+    fn new((version, manifest): &(Version, Range<usize>)) -> Self {
         let texts = |texts: &[VersionPreOrBuild]| texts.iter().map(ToString::to_string).collect();
-        Listed {
+        StoredVersion {
             numbers: [version.major, version.minor, version.patch],
             pre: texts(&version.pre),
             build: texts(&version.build),
@@ -59,14 +67,11 @@ impl Listed {
         }
     }
 
-    fn version(&self) -> Version {
+    fn into_listed(self) -> (Version, Range<usize>) {
         let [major, minor, patch] = self.numbers;
         let texts = |texts: &[String]| texts.iter().map(|text| VersionPreOrBuild::from_str(text)).collect();
-        Version { major, minor, patch, pre: texts(&self.pre), build: texts(&self.build) }
-    }
-
-    fn manifest(&self) -> Range<usize> {
-        self.start..self.start.saturating_add(self.bytes)
+        let version = Version { major, minor, patch, pre: texts(&self.pre), build: texts(&self.build) };
+        (version, self.start..self.start.saturating_add(self.bytes))
     }
 }
 
@@ -81,20 +86,32 @@ impl Document {
         deserializer.deserialize_map(&mut read)?;
         deserializer.end()?;
         let Read { dist_tags, mut versions, text } = read;
-        // Of what is one and the same, the last one counts.
         versions.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let versions = versions.iter().map(|(version, manifest)| Listed::new(version, manifest.clone())).collect();
-        Ok(Document { index: Arc::new(Index { dist_tags, versions }), text: text.into() })
+        // Of what is one and the same, the last one counts.
+        versions.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                std::mem::swap(next, kept);
+            }
+            is_same
+        });
+        Ok(Document { index: Arc::new(Index { dist_tags: versions_of(dist_tags), versions }), text: text.into() })
     }
 
-    /// Tag and version, as they stand there.
-    pub fn dist_tags(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.index.dist_tags.iter().map(|(tag, version)| (tag.as_str(), version.as_str()))
+    /// The tags whose versions are such.
+    pub fn dist_tags(&self) -> &BTreeMap<String, Version> {
+        &self.index.dist_tags
     }
 
     /// The versions that are such, lowest first, and where in [`text`](Self::text) the manifest of each is.
-    pub fn versions(&self) -> impl Iterator<Item = (Version, Range<usize>)> {
-        self.index.versions.iter().map(|listed| (listed.version(), listed.manifest()))
+    pub fn versions(&self) -> &[(Version, Range<usize>)] {
+        &self.index.versions
+    }
+
+    /// One of them.
+    pub fn version(&self, version: &Version) -> Option<&(Version, Range<usize>)> {
+        let at = self.index.versions.binary_search_by(|(listed, _)| listed.cmp(version)).ok()?;
+        Some(&self.index.versions[at])
     }
 
     /// All manifests, as JSON.
@@ -104,15 +121,26 @@ impl Document {
 
     /// For the disk: what [`from_parts`](Self::from_parts) takes.
     pub(super) fn to_parts(&self) -> (Vec<u8>, &[u8]) {
-        (postcard::to_allocvec(&*self.index).expect("an index is plain data"), &self.text)
+        let dist_tags = self.index.dist_tags.iter().map(|(tag, version)| (tag.clone(), version.to_string())).collect();
+        let versions = self.index.versions.iter().map(StoredVersion::new).collect();
+        let index = StoredIndex { dist_tags, versions };
+        (postcard::to_allocvec(&index).expect("an index is plain data"), &self.text)
     }
 
     /// What was kept; none where it makes no sense.
     pub(super) fn from_parts(index: &[u8], text: Bytes) -> Option<Document> {
-        let index: Index = postcard::from_bytes(index).ok()?;
-        let is_there = index.versions.iter().all(|listed| text.get(listed.manifest()).is_some());
-        is_there.then(|| Document { index: Arc::new(index), text })
+        let StoredIndex { dist_tags, versions } = postcard::from_bytes(index).ok()?;
+        let versions: Vec<_> = versions.into_iter().map(StoredVersion::into_listed).collect();
+        let are_there = versions.iter().all(|(_, manifest)| text.get(manifest.clone()).is_some());
+        let makes_sense = are_there && versions.is_sorted_by(|(a, _), (b, _)| a < b);
+        makes_sense.then(|| Document { index: Arc::new(Index { dist_tags: versions_of(dist_tags), versions }), text })
     }
+}
+
+/// Those that are versions.
+fn versions_of(dist_tags: BTreeMap<String, String>) -> BTreeMap<String, Version> {
+    let version = |(tag, text): (String, String)| Some((tag, Version::parse_from_npm(&text).ok()?));
+    dist_tags.into_iter().filter_map(version).collect()
 }
 
 /// A document that is being read.
@@ -308,8 +336,8 @@ mod tests {
 
     fn read(json: &str) -> Vec<(String, String)> {
         let document = Document::parse(json.as_bytes()).unwrap();
-        let text = |range: Range<usize>| String::from_utf8(document.text()[range].to_vec()).unwrap();
-        document.versions().map(|(version, range)| (version.to_string(), text(range))).collect()
+        let text = |range: &Range<usize>| String::from_utf8(document.text()[range.clone()].to_vec()).unwrap();
+        document.versions().iter().map(|(version, range)| (version.to_string(), text(range))).collect()
     }
 
     #[test]
@@ -326,7 +354,11 @@ mod tests {
         let second = r#"{"dist":null,"os":null,"os":"é\n"}"#;
         let others = [kept("1.0.0", first), kept("1.1.0", second), kept("2.0.0", "null"), kept("3.0.0-a.1+b", "{}")];
         assert_eq!(read(json), [&[kept("0.1.0", r#"{"os":"x"}"#)][..], &others].concat());
-        assert_eq!(Document::parse(json.as_bytes()).unwrap().dist_tags().collect::<Vec<_>>(), [("latest", "1.0.0")]);
+        let document = Document::parse(json.as_bytes()).unwrap();
+        let tags: Vec<_> = document.dist_tags().iter().map(|(tag, version)| format!("{tag} {version}")).collect();
+        assert_eq!(tags, ["latest 1.0.0"]);
+        let twice = r#"{"versions":{"1.0.0":{"os":"a"},"0.1.0":{},"1.0.0":{"os":"b"}}}"#;
+        assert_eq!(read(twice), [kept("0.1.0", "{}"), kept("1.0.0", r#"{"os":"b"}"#)], "the last counts");
     }
 
     #[test]
@@ -341,7 +373,7 @@ mod tests {
 
     #[test]
     fn parts_are_put_together_again_and_no_others() {
-        let json = br#"{"dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"os":"linux"},"2.0.0":{}}}"#;
+        let json = br#"{"dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"os":"linux"},"2.0.0-a.1+b":{}}}"#;
         let document = Document::parse(json).unwrap();
         let (index, text) = document.to_parts();
         let text = Bytes::copy_from_slice(text);

@@ -12,12 +12,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Where packuments are kept. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct PackumentCache {
     store: StoreDir,
+    /// Whether nothing was there when somebody looked for the first time: then nobody looks again.
+    was_empty: Arc<OnceLock<bool>>,
 }
 
 /// A packument that the registry sent.
@@ -49,20 +52,22 @@ struct Head {
 
 impl PackumentCache {
     pub fn new(store: StoreDir) -> Self {
-        PackumentCache { store }
+        PackumentCache { store, was_empty: Arc::default() }
     }
 
-    /// What is cached for this URL.
-    pub async fn read(&self, url: &str) -> Option<CachedPackument> {
+    /// What is cached for this URL, and whether it is younger than the registry said that it stays right.
+    pub async fn read(&self, url: &str) -> Option<(CachedPackument, bool)> {
+        if *self.was_empty.get_or_init(|| !rt::fs::exists(&self.store.packuments_dir())) {
+            return None;
+        }
         let (path, url) = (self.path(url), url.to_owned());
-        rt::blocking("read packument", move || parse(rt::fs::read(&path).ok()?.into(), &url)).await
-    }
-
-    /// Whether what is cached for this URL is younger than the registry said that it stays right.
-    pub async fn is_fresh(&self, url: &str, packument: &CachedPackument) -> bool {
-        let Some(fresh_for) = packument.fresh_for else { return false };
-        let path = self.path(url);
-        rt::blocking("look at packument", move || rt::fs::age(&path).is_ok_and(|age| age < fresh_for)).await
+        let read = move || {
+            let packument = parse(rt::fs::read(&path).ok()?.into(), &url)?;
+            let is_younger = |fresh_for| rt::fs::age(&path).is_ok_and(|age| age < fresh_for);
+            let is_fresh = packument.fresh_for.is_some_and(is_younger);
+            Some((packument, is_fresh))
+        };
+        rt::blocking("read packument", read).await
     }
 
     /// The registry vouches for what is cached for this URL once more.
@@ -76,24 +81,20 @@ impl PackumentCache {
         let _ = rt::blocking("renew packument", renew).await;
     }
 
-    /// Keeps a packument.
+    /// Keeps a packument; blocks.
     ///
     /// # Errors
     /// When the disk refuses; what was cached before is still there then.
-    pub async fn write(&self, url: &str, packument: CachedPackument) -> io::Result<()> {
-        let (store, path, url) = (self.store.clone(), self.path(url), url.to_owned());
-        rt::blocking("write packument", move || {
-            let _owner = store.act_as_owner();
-            let temporary = store.tmp_dir().join(rt::unique());
-            let file = file(&url, &packument);
-            let written = with_parent(&temporary, |temporary| rt::fs::write_new(temporary, &file, false))
-                .and_then(|()| with_parent(&path, |path| rt::fs::rename(&temporary, path)));
-            if written.is_err() {
-                let _ = rt::fs::remove_file(&temporary);
-            }
-            written
-        })
-        .await
+    pub fn write(&self, url: &str, packument: &CachedPackument) -> io::Result<()> {
+        let _owner = self.store.act_as_owner();
+        let (path, temporary) = (self.path(url), self.store.tmp_dir().join(rt::unique()));
+        let file = file(url, packument);
+        let written = with_parent(&temporary, |temporary| rt::fs::write_new(temporary, &file, false))
+            .and_then(|()| with_parent(&path, |path| rt::fs::rename(&temporary, path)));
+        if written.is_err() {
+            let _ = rt::fs::remove_file(&temporary);
+        }
+        written
     }
 
     /// URLs are longer than file names may be, and not all of their characters are allowed there: named by hash.
@@ -164,15 +165,17 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_read_and_what_is_torn_is_not() {
         let directory = tempfile::tempdir().unwrap();
-        let cache = PackumentCache::new(StoreDir::new(directory.path()));
-        let url = "https://r.test/react";
-        assert_eq!(cache.read(url).await, None);
+        let new = || PackumentCache::new(StoreDir::new(directory.path()));
+        let (empty, url) = (new(), "https://r.test/react");
+        assert_eq!(empty.read(url).await, None);
+        let cache = new();
         for text in ["{}", r#"{"versions":{"1.0.0":{"os":"\n"}}}"#] {
             let (etag, document) = (Some("\"1\"".into()), Document::parse(text.as_bytes()).unwrap());
             let packument = CachedPackument { etag, fresh_for: Some(Duration::from_secs(7)), document };
-            cache.write(url, packument.clone()).await.unwrap();
-            assert_eq!(cache.read(url).await, Some(packument));
+            cache.write(url, &packument).unwrap();
+            assert_eq!(cache.read(url).await, Some((packument, true)));
         }
+        assert_eq!(empty.read(url).await, None, "nobody looks again");
         assert_eq!(cache.read("https://other.test/react").await, None);
 
         let mut file = rt::fs::read(&cache.path(url)).unwrap();

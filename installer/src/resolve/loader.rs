@@ -1,4 +1,4 @@
-//! The packuments of one resolution: each fetched and indexed once.
+//! The packuments of one resolution: each fetched and opened once.
 //!
 //! A package that nobody needs is loaded in full, as pnpm does: which C library it is for is not in an abbreviated packument,
 //! and it is the packages for other machines that are optional.
@@ -77,6 +77,7 @@ pub(super) async fn fetch(
         }
     };
     let owned_name = package();
-    let index = move || Packument::new(&owned_name, document, edits);
-    Ok(Some(Arc::new(rt::blocking("index packument", index).await)))
+    let is_long = edits.are_looked_for();
+    let open = move || Arc::new(Packument::new(&owned_name, document, edits));
+    Ok(Some(if is_long { rt::blocking("search packument", open).await } else { open() }))
 }

@@ -34,6 +34,11 @@ impl ManifestEdits {
         }
     }
 
+    /// Whether packuments are searched for what is edited in them.
+    pub fn are_looked_for(&self) -> bool {
+        self.ignored_optional != NamePatterns::default() || self.overrides.names().next().is_some()
+    }
+
     /// Whether some version in a packument may look different: a cheap test that errs on the side of yes.
     pub fn may_concern(&self, name: &str, manifests: &[u8]) -> bool {
         let says = |text: &str| memmem::find(manifests, text.as_bytes()).is_some();

@@ -69,7 +69,7 @@ pub(super) fn explain(obstacle: Obstacle, workspace: &Workspace, graph: &Graph, 
 pub(super) fn available(packument: &Packument) -> String {
     const VERSIONS_SHOWN_MAX: usize = 5;
     let name = &packument.name;
-    let tags: Vec<_> = packument.dist_tags.iter().map(|(tag, version)| format!("{tag}: {version}")).collect();
+    let tags: Vec<_> = packument.dist_tags().iter().map(|(tag, version)| format!("{tag}: {version}")).collect();
     let newest: Vec<_> = packument.versions().rev().take(VERSIONS_SHOWN_MAX).map(ToString::to_string).collect();
     match (tags.is_empty(), newest.is_empty()) {
         (_, true) => format!("{name} has no versions"),

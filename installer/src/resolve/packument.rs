@@ -16,16 +16,13 @@ use deno_semver::Version;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 /// The packument of one package.
 #[derive(Debug)]
 pub(super) struct Packument {
     pub name: String,
-    pub dist_tags: BTreeMap<String, Version>,
     document: Document,
-    versions: BTreeMap<Version, Range<usize>>,
     edits: Arc<ManifestEdits>,
     /// Whether the edits may concern some version.
     is_edited: bool,
@@ -34,14 +31,10 @@ pub(super) struct Packument {
 }
 
 impl Packument {
-    /// Indexes a document.
+    /// Opens a document. That takes long where it is searched: see [`ManifestEdits::are_looked_for`].
     pub fn new(name: &str, document: Document, edits: Arc<ManifestEdits>) -> Packument {
-        let version = |text: &str| Version::parse_from_npm(text).ok();
-        let dist_tags = document.dist_tags().filter_map(|(tag, text)| Some((tag.to_owned(), version(text)?)));
         Packument {
             name: name.to_owned(),
-            dist_tags: dist_tags.collect(),
-            versions: document.versions().collect(),
             is_edited: edits.may_concern(name, document.text()),
             edits,
             document,
@@ -49,14 +42,19 @@ impl Packument {
         }
     }
 
+    /// Its tags.
+    pub fn dist_tags(&self) -> &BTreeMap<String, Version> {
+        self.document.dist_tags()
+    }
+
     /// Every version, lowest first.
     pub fn versions(&self) -> impl DoubleEndedIterator<Item = &Version> {
-        self.versions.keys()
+        self.document.versions().iter().map(|(version, _)| version)
     }
 
     /// Whether it names this version.
     pub fn has(&self, version: &Version) -> bool {
-        self.versions.contains_key(version)
+        self.document.version(version).is_some()
     }
 
     /// What the packument says of one version. `None` when there is no such version, or it cannot be used.
@@ -71,11 +69,12 @@ impl Packument {
 
     /// A version as it stands here.
     pub fn listed(&self, version: &Version) -> Option<&Version> {
-        self.versions.get_key_value(version).map(|(listed, _)| listed)
+        self.document.version(version).map(|(listed, _)| listed)
     }
 
     fn raw(&self, version: &Version) -> Option<Cow<'_, [u8]>> {
-        let raw = &self.document.text()[self.versions.get(version)?.clone()];
+        let (_, manifest) = self.document.version(version)?;
+        let raw = &self.document.text()[manifest.clone()];
         if !self.is_edited {
             return Some(Cow::Borrowed(raw));
         }
@@ -279,7 +278,7 @@ mod tests {
         assert_eq!(manifest.os, ["linux"]);
         assert!(manifest.engines.is_empty(), "as pnpm 12 has it: {:?}", manifest.engines);
         assert_eq!(manifest.integrity.as_deref(), Some("sha1-AP8="));
-        assert_eq!(packument.dist_tags.len(), 1);
+        assert_eq!(packument.dist_tags().len(), 1);
     }
 
     #[test]

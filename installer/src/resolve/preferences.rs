@@ -112,7 +112,7 @@ impl Selectors {
                 Matches::Version(version) if packument.has(version) => add(version),
                 Matches::Version(_) => {}
                 Matches::Range(range) => packument.versions().filter(|version| range.matches(version)).for_each(add),
-                Matches::Tag => packument.dist_tags.get(text).into_iter().for_each(add),
+                Matches::Tag => packument.dist_tags().get(text).into_iter().for_each(add),
             }
         }
     }

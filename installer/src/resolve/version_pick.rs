@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// `latest`, or else the highest, where it is. `None` when there is none that can be used.
 pub(super) fn pick(packument: &Packument, range: &str, preferred: &BTreeMap<Version, u64>) -> Option<Version> {
     let usable = |version: &&Version| packument.version(version).is_some();
-    if let Some(tagged) = packument.dist_tags.get(range) {
+    if let Some(tagged) = packument.dist_tags().get(range) {
         return Some(tagged).filter(usable).cloned();
     }
     // Nothing but itself is in the range of a version, which need not be looked for among thousands.
@@ -19,7 +19,7 @@ pub(super) fn pick(packument: &Packument, range: &str, preferred: &BTreeMap<Vers
         return Some(version.clone());
     }
     let wanted = range::parse(range)?;
-    let latest = packument.dist_tags.get("latest");
+    let latest = packument.dist_tags().get("latest");
     let latest_of = |matches: &dyn Fn(&Version) -> bool| latest.filter(|latest| matches(latest)).filter(usable);
     let mut by_weight: BTreeMap<u64, Vec<&Version>> = BTreeMap::new();
     for (version, weight) in preferred.iter().filter(|(version, _)| wanted.matches(version)) {

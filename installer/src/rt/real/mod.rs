@@ -105,10 +105,17 @@ where
     blocking(label, move || items.into_par_iter().with_max_len(1).map(f).collect()).await
 }
 
+/// Fewer items than these are not worth waking another thread for.
+const PARALLEL_ITEMS_MIN: usize = 8;
+
 /// The same, for who may block already.
 pub fn each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
     use rayon::iter::{IntoParallelIterator, ParallelIterator};
-    items.into_par_iter().for_each(f);
+    if items.len() < PARALLEL_ITEMS_MIN {
+        items.into_iter().for_each(f);
+    } else {
+        items.into_par_iter().for_each(f);
+    }
 }
 
 /// Drops what took many allocations on a thread of its own, for which nobody waits, not even the program's end.
