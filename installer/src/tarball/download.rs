@@ -94,6 +94,11 @@ impl Downloader {
         self.lookups.whole(key)
     }
 
+    /// Tells that the files of a committed row are all there, for whoever is about to look.
+    pub fn note_whole(&self, key: RowKey, row: Arc<PackageRow>) {
+        self.lookups.note_whole(key, row);
+    }
+
     /// Ends what belongs to the downloads. Comes when they have ended.
     pub async fn finish(&self) {
         self.lookups.finish().await;

@@ -101,6 +101,11 @@ impl Lookups {
         self.known.whole.get(key).map(|row| row.clone())
     }
 
+    /// Remembers a committed row: somebody else has found its files to be all there.
+    pub(super) fn note_whole(&self, key: RowKey, row: Arc<PackageRow>) {
+        self.known.whole.insert(key, row);
+    }
+
     /// Ends the task when it has answered what was asked before.
     pub(super) async fn finish(&self) {
         self.questions.finish().await;
@@ -142,7 +147,13 @@ impl Known {
     /// Does what comes before the look; answers the question where there need be none.
     fn claim(&self, question: Question) -> Option<Pending> {
         if question.before == Before::Look {
-            return Some(Pending { question, lock: None });
+            // By now the install may have come to the package itself.
+            let row = self.whole.get(&question.key).map(|row| row.clone());
+            match row.filter(|row| row.manifest.may_be_of(&question.package)) {
+                Some(row) => question.answer(Ok(Turn::Found(row))),
+                None => return Some(Pending { question, lock: None }),
+            }
+            return None;
         }
         match self.beside.claim(&question.key) {
             Claim::Theirs => question.answer(Ok(Turn::Wait)),

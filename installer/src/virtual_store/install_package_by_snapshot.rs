@@ -67,7 +67,8 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
     /// Reports where the files came from and puts them into the package's directories.
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
         let (row, store, patch) = (&fetched.row, self.coordination.store(), package.patch.as_deref());
-        let whole = package.tarball.downloader.knows_whole(&package.tarball.row_key());
+        let (downloader, key) = (&package.tarball.downloader, package.tarball.row_key());
+        let whole = downloader.knows_whole(&key);
         let imported = if let Some(layout) = self.places.shared(&package.dep_path) {
             let content = shared::Content { row, store, patch, whole };
             shared::import(&package.dep_path, layout, &self.importer, content)?
@@ -77,6 +78,9 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
         self.sources.report(&package.tarball.package, fetched.source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });
         if imported == Imported::Added {
+            if !whole {
+                downloader.note_whole(key, row.clone());
+            }
             self.reporter.report(&ProgressEvent::Imported { dep_path: package.dep_path.clone() });
         }
         Ok(())
