@@ -56,6 +56,7 @@ fn parse() -> Args {
 fn run_install(command: &dyn Installs) -> ExitCode {
     let progress = Progress::new(command.project().reporter);
     let started = rt::Instant::now();
+    rt::end_soon();
     let outcome = install_options(command).and_then(|options| install_blocking(options, &progress));
     progress.clear();
     match outcome {

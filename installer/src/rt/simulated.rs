@@ -206,8 +206,8 @@ impl Lane {
     }
 }
 
-/// Drops it: a simulated program ends many times in one process.
-pub fn drop_last<T>(value: T) {
+/// Drops it: a simulated program is never the last thing that its process does.
+pub fn drop_last<T: Send + 'static>(value: T) {
     drop(value);
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -124,9 +124,21 @@ pub fn drop_aside<T: Send + 'static>(value: T) {
     let _ = std::thread::Builder::new().spawn(move || drop(value));
 }
 
-/// Where a program ends soon, what took many allocations is left to the system, which takes all memory back at one go.
-pub fn drop_last<T>(value: T) {
-    std::mem::forget(value);
+/// Whether this program ends after what it does now.
+static ENDS_SOON: AtomicBool = AtomicBool::new(false);
+
+/// To be called by a program that ends after what it does next.
+pub fn end_soon() {
+    ENDS_SOON.store(true, Ordering::Relaxed);
+}
+
+/// Drops what took many allocations, unless the program ends soon: then the system takes all memory back at one go.
+pub fn drop_last<T: Send + 'static>(value: T) {
+    if ENDS_SOON.load(Ordering::Relaxed) {
+        std::mem::forget(value);
+    } else {
+        drop_aside(value);
+    }
 }
 
 /// An interleaving point: nothing, in a real build.
@@ -189,7 +201,7 @@ const BLOCKING_THREADS_PER_PROCESSOR: usize = 4;
 /// How long the program's end waits for threads that write files, so that an interrupted install leaves none half written.
 const HALF_WRITTEN_FILES_WAIT: Duration = Duration::from_millis(500);
 
-/// Runs the program: `future` on this thread, its tasks on tokio's. It is to end when that has ended.
+/// Runs the program: `future` on this thread, its tasks on tokio's.
 ///
 /// # Errors
 /// When the system has no thread or file descriptor left for a runtime.
@@ -199,8 +211,8 @@ pub fn block_on<F: Future>(future: F) -> std::io::Result<F::Output> {
         .max_blocking_threads(BLOCKING_THREADS_PER_PROCESSOR * parallelism())
         .build()?;
     let output = runtime.block_on(future);
-    if BLOCKING.load(Ordering::Acquire) == 0 {
-        // Nothing is going on. Threads that end give their memory back piece by piece, and soon the program ends with them.
+    if ENDS_SOON.load(Ordering::Relaxed) && BLOCKING.load(Ordering::Acquire) == 0 {
+        // Nothing is going on. Threads that end would give their memory back piece by piece.
         std::mem::forget(runtime);
     } else {
         // Idle connections need not be waited for; a file that is half written, for a moment.
