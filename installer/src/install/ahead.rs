@@ -46,6 +46,7 @@ impl Ahead {
             // Whose directories are there must be known to the next install: it keeps them.
             Places::Hoisted(_) => (None, lockfile.including(include, |id| importers.contains(id))),
         };
+        // Asked for now, while packages are put in place: it is kept.
         current.text();
         Ahead { inputs: project.inputs_with(lockfile), current, packages, links }
     }
