@@ -1,7 +1,8 @@
 //! A pnpm-lock.yaml that a pull request brings.
 //!
-//! It is read as the YAML library reads it. What is read and written again reads the same, and is written the same. Where all its names are accepted, every package of it has a
-//! place below node_modules/.pnpm, and so has every dependency; and in a tree of real directories none leads out of node_modules.
+//! It is read as the YAML library reads it. What is read and written again reads the same, and is written the same. Where
+//! all its names are accepted, every package of it has a place below node_modules/.pnpm, and so has every dependency; and
+//! in a tree of real directories none leads out of node_modules.
 
 use installer::lockfile::{IncludeKinds, Lockfile, LockfileError, Platform, dep_path_of, installable};
 use installer::virtual_store::Layout;

@@ -7,20 +7,19 @@ use crate::manifest::Manifest;
 use crate::resolve::target_of;
 use crate::workspace::{REMOVED, Workspace};
 use deno_semver::{Version, VersionReq};
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 /// Those of which the lockfile has something else; blocks. One that cannot be read is left to whoever needs it.
 pub(super) fn outdated(lockfile: &Lockfile, workspace: &Workspace) -> Vec<Difference> {
-    if lockfile.packages.values().all(|locked| locked.resolution.directory.is_none()) {
-        return Vec::new();
-    }
-    let snapshots: BTreeMap<&str, &Snapshot> =
-        lockfile.snapshots.iter().map(|(dep_path, snapshot)| (package_key(dep_path), snapshot)).collect();
+    // Few lockfiles have any.
+    let snapshots: LazyCell<BTreeMap<&str, &Snapshot>, _> = LazyCell::new(|| {
+        lockfile.snapshots.iter().map(|(dep_path, snapshot)| (package_key(dep_path), snapshot)).collect()
+    });
     let mut outdated = Vec::new();
     for (key, locked) in &lockfile.packages {
-        let Some((path, snapshot)) = locked.resolution.directory.as_ref().zip(snapshots.get(key.as_str())) else {
-            continue;
-        };
+        let Some(path) = &locked.resolution.directory else { continue };
+        let Some(snapshot) = snapshots.get(key.as_str()) else { continue };
         let Ok((manifest, _)) = Manifest::read(&workspace.root.join(path).join("package.json")) else { continue };
         if !fits(&manifest, locked, snapshot, workspace) {
             outdated.push(Difference::Directory { path: path.clone() });

@@ -2,8 +2,7 @@
 
 use super::{Importer, IncludeKinds, Lockfile, LockfileError, dep_path_of, package_key};
 use crate::rt;
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -52,10 +51,21 @@ impl LockfileDocument {
         include: IncludeKinds,
         is_selected: impl Fn(&str) -> bool,
     ) -> Arc<LockfileDocument> {
-        let importers = self.importers.iter().filter(|(id, _)| is_selected(id));
-        let importers: BTreeMap<&String, Cow<'_, Importer>> =
-            importers.map(|(id, importer)| (id, of_kinds(importer, include))).collect();
-        let mut pending: Vec<_> = importers.values().flat_map(|importer| importer.direct()).map(reference_of).collect();
+        let mut importers = self.importers.clone();
+        importers.retain(|id, _| is_selected(id));
+        for importer in importers.values_mut() {
+            for (included, map) in [
+                (include.prod, &mut importer.dependencies),
+                (include.dev, &mut importer.dev_dependencies),
+                (include.optional, &mut importer.optional_dependencies),
+            ] {
+                if !included {
+                    map.clear();
+                }
+            }
+        }
+        let direct = importers.values().flat_map(Importer::direct);
+        let mut pending: Vec<_> = direct.map(|(alias, direct)| dep_path_of(alias, &direct.version)).collect();
         let (mut snapshots, mut packages) = (BTreeSet::new(), BTreeSet::new());
         while let Some(dep_path) = pending.pop() {
             let Some((dep_path, snapshot)) = self.snapshots.get_key_value(&dep_path) else { continue };
@@ -67,14 +77,12 @@ impl LockfileDocument {
             let edges = snapshot.dependencies.iter().chain(optional);
             pending.extend(edges.map(|(alias, reference)| dep_path_of(alias, reference)));
         }
-        let is_whole = importers.len() == self.importers.len()
-            && importers.values().all(|importer| matches!(importer, Cow::Borrowed(_)))
+        let is_whole = importers == self.importers
             && snapshots.len() == self.snapshots.len()
             && self.packages.keys().all(|key| packages.contains(key.as_str()));
         if is_whole {
             return self.clone();
         }
-        let importers = importers.into_iter().map(|(id, importer)| (id.clone(), importer.into_owned())).collect();
         let snapshots = snapshots.into_iter().map(|dep_path| (dep_path.clone(), self.snapshots[dep_path].clone()));
         let packages = packages.into_iter().filter_map(|key| Some((key.to_owned(), self.packages.get(key)?.clone())));
         Arc::new(LockfileDocument::from(Lockfile {
@@ -90,26 +98,6 @@ impl LockfileDocument {
             snapshots: snapshots.collect(),
         }))
     }
-}
-
-/// An importer with these kinds of dependencies; borrowed where it has no others.
-fn of_kinds(importer: &Importer, include: IncludeKinds) -> Cow<'_, Importer> {
-    let has_others = !include.prod && !importer.dependencies.is_empty()
-        || !include.dev && !importer.dev_dependencies.is_empty()
-        || !include.optional && !importer.optional_dependencies.is_empty();
-    if !has_others {
-        return Cow::Borrowed(importer);
-    }
-    let Importer { dependencies, dev_dependencies, optional_dependencies } = importer;
-    Cow::Owned(Importer {
-        dependencies: if include.prod { dependencies.clone() } else { BTreeMap::new() },
-        dev_dependencies: if include.dev { dev_dependencies.clone() } else { BTreeMap::new() },
-        optional_dependencies: if include.optional { optional_dependencies.clone() } else { BTreeMap::new() },
-    })
-}
-
-fn reference_of((alias, direct): (&String, &super::DirectDependency)) -> String {
-    dep_path_of(alias, &direct.version)
 }
 
 #[cfg(test)]

@@ -101,6 +101,30 @@ impl<'t> Reader<'t> {
         (!self.rest().is_empty()).then(|| self.spaces())
     }
 
+    /// Whether the next line that is not empty is indented so far, and belongs to the collection that is; passes over the
+    /// spaces then. One that is indented less ends the collection.
+    fn takes_indent(&mut self, indent: usize) -> Result<bool, Unusual> {
+        match self.indent() {
+            Some(next) if next == indent => {
+                self.at += indent;
+                Ok(true)
+            }
+            Some(next) if next > indent => Err(Unusual),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a collection in flow style goes on; passes over what stands before its next entry, or over its end.
+    fn takes_separator(&mut self, [begin, end]: [&str; 2], is_first: bool) -> Result<bool, Unusual> {
+        if is_first {
+            self.expect(begin)?;
+        }
+        if self.takes(end) {
+            return Ok(false);
+        }
+        if is_first { Ok(true) } else { self.expect(", ").map(|()| true) }
+    }
+
     /// What comes before the first such byte, or before the end of the line.
     fn until(&mut self, is_end: impl Fn(u8) -> bool) -> &'t str {
         let rest = self.rest();
@@ -144,9 +168,8 @@ impl<'t> Reader<'t> {
         Ok(if is_escaped { text.replace("''", "'").into() } else { text.into() })
     }
 
-    /// The lines of a literal in an entry that is indented so far.
+    /// What follows the bar of a literal, in an entry that is indented so far.
     fn literal(&mut self, entry_indent: usize) -> Result<String, Unusual> {
-        self.expect("|")?;
         let ends_with_its_text = self.takes("-");
         self.expect("\n")?;
         let indent = self.spaces();
@@ -213,18 +236,9 @@ impl<'t> Deserializer<'t> for Value<'_, 't> {
                     visitor.visit_map(Entries { reader, indent: inner, keys: Keys::default() })
                 }
             }
-            Place::Entry(indent) => {
-                reader.expect(" ")?;
-                if reader.first() == Some(b'|') {
-                    return visitor.visit_string(reader.literal(indent)?);
-                }
-                let value = on_one_line(reader, 0, visitor)?;
-                reader.end_of_line().map(|()| value)
-            }
-            Place::Item => {
-                let value = on_one_line(reader, 0, visitor)?;
-                reader.end_of_line().map(|()| value)
-            }
+            Place::Entry(indent) if reader.takes(" |") => visitor.visit_string(reader.literal(indent)?),
+            Place::Entry(_) => reader.expect(" ").and_then(|()| whole_line(reader, visitor)),
+            Place::Item => whole_line(reader, visitor),
             Place::Flow(depth) => on_one_line(reader, depth, visitor),
         }
     }
@@ -238,6 +252,12 @@ impl<'t> Deserializer<'t> for Value<'_, 't> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
         newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
+}
+
+/// What fills the rest of a line.
+fn whole_line<'t, V: Visitor<'t>>(reader: &mut Reader<'t>, visitor: V) -> Result<V::Value, Unusual> {
+    let value = on_one_line(reader, 0, visitor)?;
+    reader.end_of_line().map(|()| value)
 }
 
 /// A scalar, or a collection in flow style, inside so many others.
@@ -266,14 +286,15 @@ struct Keys<'t> {
 }
 
 impl<'t> Keys<'t> {
-    fn add(&mut self, key: Cow<'t, str>) -> Result<(), Unusual> {
+    /// Makes something of a key that is new.
+    fn read<K: DeserializeSeed<'t>>(&mut self, key: Cow<'t, str>, seed: K) -> Result<K::Value, Unusual> {
         // As long as each comes after the one before, it comes after all.
         self.is_unordered |= self.all.last().is_some_and(|last| *last >= key);
         if self.is_unordered && (self.all.len() > UNORDERED_KEYS_MAX || self.all.contains(&key)) {
             return Err(Unusual);
         }
-        self.all.push(key);
-        Ok(())
+        self.all.push(key.clone());
+        seed.deserialize(CowStrDeserializer::new(key))
     }
 }
 
@@ -288,16 +309,11 @@ impl<'t> MapAccess<'t> for Entries<'_, 't> {
     type Error = Unusual;
 
     fn next_key_seed<K: DeserializeSeed<'t>>(&mut self, seed: K) -> Result<Option<K::Value>, Unusual> {
-        match self.reader.indent() {
-            Some(indent) if indent == self.indent => {
-                self.reader.at += indent;
-                let key = self.reader.key(false)?;
-                self.keys.add(key.clone())?;
-                seed.deserialize(CowStrDeserializer::new(key)).map(Some)
-            }
-            Some(indent) if indent > self.indent => Err(Unusual),
-            _ => Ok(None),
+        if !self.reader.takes_indent(self.indent)? {
+            return Ok(None);
         }
+        let key = self.reader.key(false)?;
+        self.keys.read(key, seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'t>>(&mut self, seed: V) -> Result<V::Value, Unusual> {
@@ -315,15 +331,11 @@ impl<'t> SeqAccess<'t> for Items<'_, 't> {
     type Error = Unusual;
 
     fn next_element_seed<T: DeserializeSeed<'t>>(&mut self, seed: T) -> Result<Option<T::Value>, Unusual> {
-        match self.reader.indent() {
-            Some(indent) if indent == self.indent => {
-                self.reader.at += indent;
-                self.reader.expect("- ")?;
-                seed.deserialize(Value { reader: self.reader, place: Place::Item }).map(Some)
-            }
-            Some(indent) if indent > self.indent => Err(Unusual),
-            _ => Ok(None),
+        if !self.reader.takes_indent(self.indent)? {
+            return Ok(None);
         }
+        self.reader.expect("- ")?;
+        seed.deserialize(Value { reader: self.reader, place: Place::Item }).map(Some)
     }
 }
 
@@ -338,20 +350,12 @@ impl<'t> MapAccess<'t> for FlowEntries<'_, 't> {
     type Error = Unusual;
 
     fn next_key_seed<K: DeserializeSeed<'t>>(&mut self, seed: K) -> Result<Option<K::Value>, Unusual> {
-        let is_first = self.keys.all.is_empty();
-        if is_first {
-            self.reader.expect("{")?;
-        }
-        if self.reader.takes("}") {
+        if !self.reader.takes_separator(["{", "}"], self.keys.all.is_empty())? {
             return Ok(None);
-        }
-        if !is_first {
-            self.reader.expect(", ")?;
         }
         let key = self.reader.key(true)?;
         self.reader.expect(" ")?;
-        self.keys.add(key.clone())?;
-        seed.deserialize(CowStrDeserializer::new(key)).map(Some)
+        self.keys.read(key, seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'t>>(&mut self, seed: V) -> Result<V::Value, Unusual> {
@@ -370,15 +374,8 @@ impl<'t> SeqAccess<'t> for FlowItems<'_, 't> {
     type Error = Unusual;
 
     fn next_element_seed<T: DeserializeSeed<'t>>(&mut self, seed: T) -> Result<Option<T::Value>, Unusual> {
-        let is_first = std::mem::replace(&mut self.is_first, false);
-        if is_first {
-            self.reader.expect("[")?;
-        }
-        if self.reader.takes("]") {
+        if !self.reader.takes_separator(["[", "]"], std::mem::replace(&mut self.is_first, false))? {
             return Ok(None);
-        }
-        if !is_first {
-            self.reader.expect(", ")?;
         }
         seed.deserialize(Value { reader: self.reader, place: Place::Flow(self.depth) }).map(Some)
     }

@@ -20,7 +20,7 @@ impl Lockfile {
         out.plain(2, "excludeLinksFromLockfile", self.settings.exclude_links_from_lockfile);
         if !self.catalogs.is_empty() {
             out.text.push_str("\ncatalogs:\n");
-            self.catalogs.iter().for_each(|(name, catalog)| out.catalog(name, catalog));
+            self.catalogs.iter().for_each(|(name, catalog)| out.map(name, catalog, Emitter::catalog));
         }
         if !self.overrides.is_empty() {
             out.text.push('\n');
@@ -59,23 +59,22 @@ impl Emitter {
         self.open(0, name);
         for (key, value) in map {
             self.text.push('\n');
-            self.open(2, key);
-            let start = self.text.len();
-            emit(self, value);
-            if self.text.len() == start {
-                self.text.truncate(start - 1);
-                self.text.push_str(" {}\n");
-            }
+            self.map(key, value, &emit);
         }
     }
 
-    fn catalog(&mut self, name: &str, catalog: &BTreeMap<String, CatalogEntry>) {
-        if catalog.is_empty() {
-            self.pad(2);
-            let _ = writeln!(self.text, "{}: {{}}", scalar(name, Place::Key));
-            return;
+    /// A map below a top-level one; `{}` where nothing is in it.
+    fn map<T>(&mut self, key: &str, value: &T, emit: impl Fn(&mut Self, &T)) {
+        self.open(2, key);
+        let start = self.text.len();
+        emit(self, value);
+        if self.text.len() == start {
+            self.text.truncate(start - 1);
+            self.text.push_str(" {}\n");
         }
-        self.open(2, name);
+    }
+
+    fn catalog(&mut self, catalog: &BTreeMap<String, CatalogEntry>) {
         for (package, entry) in catalog {
             self.open(4, package);
             self.entry(6, "specifier", &entry.specifier);

@@ -98,7 +98,7 @@ impl Lookups {
 
     /// A committed row that this install has come across, and whose files are all there.
     pub(super) fn whole(&self, key: &RowKey) -> Option<Arc<PackageRow>> {
-        self.known.whole.get(key).map(|row| row.clone())
+        self.known.noted(key)
     }
 
     /// Remembers a committed row: somebody else has found its files to be all there.
@@ -148,11 +148,9 @@ impl Known {
     fn claim(&self, question: Question) -> Option<Pending> {
         if question.before == Before::Look {
             // By now the install may have come to the package itself.
-            let row = self.whole.get(&question.key).map(|row| row.clone());
-            match row.filter(|row| row.manifest.may_be_of(&question.package)) {
-                Some(row) => question.answer(Ok(Turn::Found(row))),
-                None => return Some(Pending { question, lock: None }),
-            }
+            let row = self.noted(&question.key).filter(|row| row.manifest.may_be_of(&question.package));
+            let Some(row) = row else { return Some(Pending { question, lock: None }) };
+            question.answer(Ok(Turn::Found(row)));
             return None;
         }
         match self.beside.claim(&question.key) {
@@ -177,6 +175,11 @@ impl Known {
         };
         let keys = pending.iter().map(|pending| pending.question.key.clone()).collect();
         Ok(index.get_all(keys)?.into_iter().collect())
+    }
+
+    /// A row whose files somebody has found to be all there.
+    fn noted(&self, key: &RowKey) -> Option<Arc<PackageRow>> {
+        self.whole.get(key).map(|row| row.clone())
     }
 
     /// The row of a package's tarball. One that cannot be parsed, or whose files are no longer all in the store, counts as
