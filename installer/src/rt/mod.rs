@@ -52,11 +52,6 @@ pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
-/// Lets others go on, then goes on itself.
-pub async fn yield_now() {
-    tokio::task::yield_now().await;
-}
-
 /// `future`, unless `duration` passes first.
 ///
 /// # Errors
