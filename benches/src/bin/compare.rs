@@ -5,7 +5,6 @@ use benches::program;
 use benches::project::Project;
 use benches::recording::{Recording, Upstream};
 use benches::replay::{Link, ReplayRegistry};
-use benches::speed::limits::{Costs, Gzipped};
 use benches::speed::{Bench, Case, Comparison, Kind, Peer, markdown, svg};
 use clap::Parser;
 use std::collections::BTreeSet;
@@ -154,10 +153,7 @@ fn compare(
         rounds: args.rounds,
     };
     let cases = if args.cases.is_empty() { &Case::ALL[..] } else { &args.cases };
-    let (series, work) = bench.run(cases)?;
-    let gzipped = |paths: &[String]| paths.iter().map(|path| registry.gzipped(path)).collect::<io::Result<_>>();
-    let gzipped = Gzipped { tarballs: gzipped(&work.tarballs)?, packuments: gzipped(&work.packuments)? };
-    let costs = Costs::measure(work_dir.path(), &work, &gzipped)?;
+    let (series, work, costs) = bench.run(cases)?;
     Ok(Comparison { project: project.name.clone(), disk: disk.to_owned(), link, work, costs, series })
 }
 

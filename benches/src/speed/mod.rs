@@ -4,20 +4,24 @@
 //! What a case needs is put in place before the clock starts, and what was installed is counted after it has stopped.
 
 mod case;
-pub mod limits;
+mod costs;
+mod limits;
 mod peer;
 mod plot;
+mod replica;
 mod report;
+mod requests;
 mod statistics;
 mod tree;
 
 pub use self::case::Case;
+pub use self::costs::Costs;
+pub use self::limits::{Limit, Work};
 pub use self::peer::{Kind, Peer};
 pub use self::plot::svg;
 pub use self::report::{Comparison, Series, markdown};
 pub use self::statistics::Spread;
 
-use self::limits::Work;
 use self::peer::Place;
 use crate::program::{self, Ran};
 use crate::project::Project;
@@ -68,13 +72,13 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs it all, and says what the first program's install is made of.
+    /// Runs it all, and says what the first program's install is made of, and what of that costs what.
     ///
     /// # Errors
     /// When an install fails, or leaves fewer packages behind than it should; or when the disk refuses.
-    pub fn run(&self, cases: &[Case]) -> io::Result<(Vec<Series>, Work)> {
+    pub fn run(&self, cases: &[Case]) -> io::Result<(Vec<Series>, Work, Costs)> {
         let places: Vec<Place> = self.peers.iter().map(|peer| Place::new(&self.work, peer)).collect();
-        let (expected, work) = self.rehearse(&places)?;
+        let (expected, mut work) = self.rehearse(&places)?;
         let mut series = Vec::new();
         for case in cases {
             let mut runs: Vec<Vec<Run>> = vec![Vec::new(); self.peers.len()];
@@ -90,7 +94,11 @@ impl Bench<'_> {
                 series.push(Series { peer: peer.name.clone(), case: *case, runs });
             }
         }
-        Ok((series, work))
+        let (peer, place) = (&self.peers[0], &places[0]);
+        Case::FrozenWarm.set_up(peer, place, self.project)?;
+        self.install(peer, place, true)?;
+        let costs = Costs::measure(&place.project.join("node_modules"), &mut work, self.registry)?;
+        Ok((series, work, costs))
     }
 
     /// Every program installs twice, without a lockfile and with one, so that stores are warm, lockfiles there and the
@@ -114,7 +122,6 @@ impl Bench<'_> {
                     packuments: cold.abbreviated.into_keys().collect(),
                     ..Work::default()
                 };
-                work.count(&place.project.join("node_modules"))?;
             }
         }
         let (least, most) = (counts.iter().min(), counts.iter().max());

@@ -1,7 +1,6 @@
 //! Measured runs as tables.
 
-use super::limits::{Costs, Limit, Work, processors};
-use super::{Case, Run, Spread};
+use super::{Case, Costs, Limit, Run, Spread, Work};
 use crate::replay::Link;
 use serde::Serialize;
 
@@ -46,9 +45,7 @@ impl Comparison {
 
     /// The least that the machine allows.
     pub fn limit(&self, case: Case) -> Limit {
-        let of_first = |series: &&Series| series.spread(|run| run.registry_ms).median / processors() as f64;
-        let registry_ms = self.of(case).first().map_or(0.0, of_first);
-        self.costs.limit(case, &self.work, self.link, registry_ms)
+        self.costs.limit(case, &self.work, self.link)
     }
 }
 
@@ -68,16 +65,15 @@ impl Series {
 pub fn markdown(comparison: &Comparison) -> String {
     let Comparison { project, disk, link, work, costs, .. } = comparison;
     let mut text = format!(
-        "### {project}, {disk}, {link}\n\n{} files ({:.1} MB), {} directories, {} links. One of each costs here, all processors at work: \
-         create and write {:.0} µs, hardlink {:.0} µs, symlink {:.0} µs, directory {:.0} µs.\n",
+        "### {project}, {disk}, {link}\n\n{} files ({:.1} MB), {} directories, {} links. To write the files takes {:.0} ms, to link \
+         them with all that {:.0} ms, and to ask for the size of each {:.0} ms.\n",
         work.files,
         work.bytes as f64 / 1e6,
         work.directories,
         work.symlinks,
-        costs.create_us,
-        costs.hardlink_us,
-        costs.symlink_us,
-        costs.mkdir_us,
+        costs.write_ms,
+        costs.link_ms,
+        costs.look_ms,
     );
     for case in comparison.cases() {
         let series = comparison.of(case);
