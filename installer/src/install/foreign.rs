@@ -112,7 +112,7 @@ impl<C: Coordinator> SessionForeignPackages<'_, C> {
             _ => Origin::Elsewhere,
         };
         let downloader = self.session.downloader.clone();
-        TarballRequest { downloader, package, url: reference, integrity: pinned, origin, missed: false }
+        TarballRequest::new(downloader, package, reference, pinned, origin)
     }
 }
 

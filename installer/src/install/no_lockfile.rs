@@ -179,7 +179,7 @@ impl<C: Coordinator> InstallPackageFromRegistry<'_, C> {
         let integrity = stages::integrity_of(&package, &chosen.locked)?;
         let (url, downloader) = (chosen.tarball_url.clone(), self.session.downloader.clone());
         let origin = Origin::Registry;
-        let request = TarballRequest { downloader, package: package.clone(), url, integrity, origin, missed: false };
+        let request = TarballRequest::new(downloader, package.clone(), url, integrity, origin);
         let fetched = request.run_with_mem_cache(&self.session.coordination.cache, Caller::Install).await?;
         self.session.report(match fetched.source {
             Source::Network => ProgressEvent::Fetched { package },

@@ -158,9 +158,9 @@ impl Project {
             let manifest_bytes = rt::fs::read(&workspace.dir(&id).join("package.json")).unwrap_or_default();
             let lockfile = match options.path {
                 InstallPath::NoLockfile => None,
-                InstallPath::Fresh | InstallPath::Frozen => Lockfile::read(&lockfile_path)?,
+                InstallPath::Fresh | InstallPath::Frozen => LockfileDocument::read(&lockfile_path)?,
             };
-            let lockfile = lockfile.map(|lockfile| Arc::new(LockfileDocument::from(lockfile)));
+            let lockfile = lockfile.map(Arc::new);
             let outdated = lockfile.iter().flat_map(|lockfile| local_directories::outdated(lockfile, &workspace));
             let outdated = outdated.collect();
             let layout = Arc::new(Layout::new(&workspace.root));

@@ -230,7 +230,7 @@ fn snapshots_to_install<C: Coordinator>(
         let integrity = integrity_of(&package, locked)?.filter(|_| !session.is_unpinned(&url));
         let optional = lockfile.snapshots.get(dep_path).is_some_and(|snapshot| snapshot.optional);
         let downloader = session.downloader.clone();
-        let tarball = TarballRequest { downloader, package, url, integrity, origin, missed: false };
+        let tarball = TarballRequest::new(downloader, package, url, integrity, origin);
         let patch = project.patch_of(dep_path);
         packages.push(SnapshotToInstall { dep_path: dep_path.clone(), tarball, patch: patch.cloned(), optional });
     }

@@ -6,10 +6,10 @@ pub type DepPath = String;
 /// The dep path that a reference under `alias` means: `18.3.1(x@1.0.0)` is a version of the package `alias`, and so is a
 /// URL; a reference that has a name of its own (`react@18.3.1`, `a@file:a.tgz`) is a dep path already.
 pub fn dep_path_of(alias: &str, reference: &str) -> DepPath {
-    let head = reference.split('(').next().unwrap_or(reference);
-    let at = head.char_indices().skip(1).find(|(_, character)| *character == '@').map(|(at, _)| at);
-    let names_itself = at.is_some_and(|at| head.find(':').is_none_or(|colon| at < colon));
-    if names_itself { reference.to_owned() } else { format!("{alias}@{reference}") }
+    // A name stands before an @ that comes before the peers, and before any colon of a URL or a path.
+    let sign = reference.bytes().enumerate().skip(1).find(|(_, byte)| matches!(byte, b'@' | b':' | b'('));
+    let names_itself = matches!(sign, Some((_, b'@'))) && !reference.starts_with([':', '(']);
+    if names_itself { reference.to_owned() } else { [alias, "@", reference].concat() }
 }
 
 /// The reference under `alias` to a dep path: the inverse of [`dep_path_of`].

@@ -16,7 +16,7 @@ pub struct LockfileDocument {
 
 impl From<Lockfile> for LockfileDocument {
     fn from(lockfile: Lockfile) -> Self {
-        LockfileDocument { lockfile, text: OnceLock::new() }
+        LockfileDocument::new(lockfile, None)
     }
 }
 
@@ -29,7 +29,17 @@ impl Deref for LockfileDocument {
 }
 
 impl LockfileDocument {
-    /// The lockfile as it is written; made when it is asked for the first time.
+    /// One that has this text already.
+    pub(super) fn new(lockfile: Lockfile, text: Option<String>) -> Self {
+        LockfileDocument { lockfile, text: text.map(OnceLock::from).unwrap_or_default() }
+    }
+
+    /// What it says.
+    pub(super) fn into_lockfile(self) -> Lockfile {
+        self.lockfile
+    }
+
+    /// The lockfile as it is written, or as it was read; made when it is asked for the first time.
     pub fn text(&self) -> &str {
         self.text.get_or_init(|| self.lockfile.to_yaml())
     }

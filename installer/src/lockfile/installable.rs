@@ -1,6 +1,6 @@
 //! Which of a lockfile's packages one machine installs.
 
-use super::{DepPath, DirectDependency, Lockfile, Platform, dep_path_of, package_key};
+use super::{DepPath, DirectDependency, Lockfile, Platform, Snapshot, dep_path_of, package_key};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which of package.json's maps to install.
@@ -39,36 +39,37 @@ pub fn installable<'a>(
             }
         }
     }
-    while let Some(dep_path) = walk.pending.pop() {
-        let snapshot = &lockfile.snapshots[&dep_path];
+    while let Some(snapshot) = walk.pending.pop() {
         walk.follow(&snapshot.dependencies, false);
         if include.optional {
             walk.follow(&snapshot.optional_dependencies, true);
         }
     }
-    walk.found
+    walk.found.into_iter().cloned().collect()
 }
 
 struct Walk<'a> {
     lockfile: &'a Lockfile,
     platform: &'a Platform,
-    found: BTreeSet<DepPath>,
-    pending: Vec<DepPath>,
+    found: BTreeSet<&'a DepPath>,
+    pending: Vec<&'a Snapshot>,
 }
 
 impl Walk<'_> {
     fn follow<'e>(&mut self, edges: impl IntoIterator<Item = (&'e String, &'e String)>, optional: bool) {
         for (alias, reference) in edges {
             let dep_path = dep_path_of(alias, reference);
-            if !self.lockfile.snapshots.contains_key(&dep_path) || self.found.contains(&dep_path) {
+            // Most were found before.
+            if self.found.contains(&dep_path) {
                 continue;
             }
-            let package = self.lockfile.packages.get(package_key(&dep_path));
-            if optional && package.is_some_and(|package| !self.platform.matches(package)) {
+            let Some((dep_path, snapshot)) = self.lockfile.snapshots.get_key_value(&dep_path) else { continue };
+            let is_elsewhere = |package| !self.platform.matches(package);
+            if optional && self.lockfile.packages.get(package_key(dep_path)).is_some_and(is_elsewhere) {
                 continue;
             }
-            self.found.insert(dep_path.clone());
-            self.pending.push(dep_path);
+            self.found.insert(dep_path);
+            self.pending.push(snapshot);
         }
     }
 }

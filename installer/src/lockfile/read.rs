@@ -3,10 +3,12 @@
 //! Fields that the installer does not use are ignored: `time` and the pnpmfile's checksum are not kept when the file is
 //! written again.
 
-use super::{LOCKFILE_VERSION, Lockfile, plain_yaml};
+use super::{DepPath, LOCKFILE_VERSION, Lockfile, LockfileDocument, Snapshot, plain_yaml};
 use crate::rt;
 use miette::Diagnostic;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -77,7 +79,7 @@ impl Lockfile {
     /// # Errors
     /// [`LockfileError`], every case but `Disk`.
     pub fn parse(text: &str, path: &Path) -> Result<Lockfile, LockfileError> {
-        parse_with(text, path, |text| plain_yaml::read(text).map_or_else(|| from_yaml(text), Ok))
+        parse_with(text, path, |text| plain(text).map_or_else(|| from_yaml(text), Ok))
     }
 
     /// The same, by the YAML library whatever the text is: for whoever compares.
@@ -93,6 +95,16 @@ impl Lockfile {
     /// # Errors
     /// When it cannot be read, and as [`parse`](Self::parse).
     pub fn read(path: &Path) -> Result<Option<Lockfile>, LockfileError> {
+        Ok(LockfileDocument::read(path)?.map(LockfileDocument::into_lockfile))
+    }
+}
+
+impl LockfileDocument {
+    /// Reads the file, `None` when there is none; blocks. Its text is kept where it is as pnpm writes it.
+    ///
+    /// # Errors
+    /// As [`Lockfile::read`].
+    pub fn read(path: &Path) -> Result<Option<LockfileDocument>, LockfileError> {
         let disk = |source| LockfileError::Disk { path: path.to_owned(), verb: "read", source };
         let bytes = match rt::fs::read(path) {
             Ok(bytes) => bytes,
@@ -104,7 +116,17 @@ impl Lockfile {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        Lockfile::parse(&text, path).map(Some)
+        let mut is_plain = true;
+        let lockfile = parse_with(&text, path, |text| {
+            plain(text).map_or_else(
+                || {
+                    is_plain = false;
+                    from_yaml(text)
+                },
+                Ok,
+            )
+        })?;
+        Ok(Some(LockfileDocument::new(lockfile, is_plain.then_some(text))))
     }
 }
 
@@ -136,6 +158,24 @@ fn parse_with(
         return Err(LockfileError::Version { path: path.to_owned(), version: version.clone() });
     }
     Ok(lockfile)
+}
+
+/// What pnpm wrote, in two halves on two threads where they can be told apart.
+fn plain(text: &str) -> Option<Lockfile> {
+    in_two_parts(text).or_else(|| plain_yaml::read(text))
+}
+
+/// Reads the snapshots, which are half of a lockfile, beside what comes before. None where they are not the end of it.
+fn in_two_parts(text: &str) -> Option<Lockfile> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct End {
+        snapshots: BTreeMap<DepPath, Snapshot>,
+    }
+    let (start, end) = text.split_at(text.find("\nsnapshots:\n")? + 1);
+    let (start, end) = rt::join(|| plain_yaml::read::<Lockfile>(start), || plain_yaml::read::<End>(end));
+    let (start, End { snapshots }) = start.filter(|start| start.snapshots.is_empty()).zip(end)?;
+    Some(Lockfile { snapshots, ..start })
 }
 
 pub(super) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
@@ -172,6 +212,37 @@ mod tests {
         let text = "lockfileVersion: '9.0\n'\noverrides: {}\n";
         assert_eq!(error(text), "pnpm-lock.yaml has lockfileVersion 9.0 , and only 9.0 is supported");
         assert!(Lockfile::parse("lockfileVersion: 9.0\n", Path::new("pnpm-lock.yaml")).is_ok());
+    }
+
+    #[test]
+    fn both_ways_to_read_it_come_to_the_same() {
+        let start = "lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {integrity: sha512-AA==}\n";
+        let end = "\nsnapshots:\n  a@1.0.0:\n    dependencies:\n      b: 1.0.0\n";
+        let whole: Lockfile = plain_yaml::read(&format!("{start}{end}")).unwrap();
+        assert_eq!(in_two_parts(&format!("{start}{end}")), Some(whole.clone()));
+        assert_eq!(whole.snapshots["a@1.0.0"].dependencies["b"], "1.0.0");
+        // The snapshots come first, or are there twice, or something comes after them: the whole decides.
+        for text in [
+            format!("lockfileVersion: '9.0'{end}packages: {{}}\n"),
+            format!("{start}{end}{end}"),
+            format!("{start}{end}time:\n  a@1.0.0: b\n"),
+        ] {
+            assert_eq!(in_two_parts(&text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_as_pnpm_writes_it_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pnpm-lock.yaml");
+        let text = "lockfileVersion: '9.0'\n\npnpmfileChecksum: sha256-AA==\n\nimporters:\n\n  .: {}\n";
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            LockfileDocument::read(&path).unwrap().unwrap()
+        };
+        assert_eq!(read(text).text(), text);
+        let with_a_comment = format!("{text}# mine\n");
+        assert_eq!(read(&with_a_comment).text(), read(text).to_yaml());
     }
 
     #[test]

@@ -51,14 +51,8 @@ impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
             // The cold batch reports an integrity that cannot be read.
             return;
         };
-        let request = TarballRequest {
-            downloader: self.downloader.clone(),
-            package: resolved.package.clone(),
-            url: resolved.tarball_url,
-            integrity,
-            origin: Origin::Registry,
-            missed: false,
-        };
+        let (downloader, url) = (self.downloader.clone(), resolved.tarball_url);
+        let request = TarballRequest::new(downloader, resolved.package.clone(), url, integrity, Origin::Registry);
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if !started.keys.insert(request.cache_key()) {
             return;

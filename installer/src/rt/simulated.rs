@@ -187,6 +187,11 @@ pub fn each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
     items.into_iter().for_each(f);
 }
 
+/// The one, then the other.
+pub fn join<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
+    (one(), other())
+}
+
 /// A thread for steps that wait behind nothing but each other: here each is one of the simulation's.
 #[derive(Debug)]
 pub struct Lane(&'static str);

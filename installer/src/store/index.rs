@@ -16,16 +16,16 @@ use std::time::Duration;
 /// How long SQLite waits for another process's lock before it says busy.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Names a tarball's bytes: its integrity, or its URL where no integrity is known before the download.
+/// Names a tarball's bytes: its integrity, or its URL where no integrity is known before the download. Cheap to clone.
 ///
 /// One tarball has one row, however many names, aliases and URLs lead to it (pnpm#13417).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RowKey(String);
+pub struct RowKey(Arc<str>);
 
 impl RowKey {
     /// The key of a tarball.
     pub fn new(url: &str, integrity: Option<&ssri::Integrity>) -> Self {
-        RowKey(integrity.map_or_else(|| format!("url:{url}"), ToString::to_string))
+        RowKey(integrity.map_or_else(|| format!("url:{url}"), ToString::to_string).into())
     }
 
     /// The key as the database holds it.
@@ -136,7 +136,7 @@ impl StoreIndex {
             let mut statement = connection.prepare("SELECT key, data FROM packages ORDER BY key")?;
             let rows = statement.query_map([], |row| {
                 let data = row.get_ref(1)?.as_bytes().ok();
-                Ok((RowKey(row.get(0)?), data.and_then(PackageRow::parse)))
+                Ok((RowKey(row.get::<_, String>(0)?.into()), data.and_then(PackageRow::parse)))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
@@ -326,7 +326,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = store_after_a_kill(dir.path());
         let index = StoreIndex::open(&store).unwrap().expect("the table was there before");
-        let keys: Vec<_> = index.rows().unwrap().into_iter().map(|(key, _)| key.0).collect();
+        let keys: Vec<_> = index.rows().unwrap().into_iter().map(|(key, _)| key.to_string()).collect();
         assert_eq!(keys, ["whole"]);
     }
 }

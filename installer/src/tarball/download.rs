@@ -120,6 +120,7 @@ pub struct TarballRequest {
     pub origin: Origin,
     /// Whether whoever asks has looked into the index just before, and it was not there.
     pub missed: bool,
+    key: RowKey,
 }
 
 /// Who vouches for a tarball's URL.
@@ -134,14 +135,26 @@ pub enum Origin {
 }
 
 impl TarballRequest {
+    /// A request of somebody who has not looked into the index.
+    pub fn new(
+        downloader: Arc<Downloader>,
+        package: PackageId,
+        url: String,
+        integrity: Option<ssri::Integrity>,
+        origin: Origin,
+    ) -> Self {
+        let key = RowKey::new(&url, integrity.as_ref());
+        TarballRequest { downloader, package, url, integrity, origin, missed: false, key }
+    }
+
     /// Names this tarball in the coordination.
     pub fn cache_key(&self) -> CacheKey {
         CacheKey { url: self.url.clone(), integrity: self.integrity.as_ref().map(ToString::to_string) }
     }
 
     /// Names this tarball in the store's index.
-    pub fn row_key(&self) -> RowKey {
-        RowKey::new(&self.url, self.integrity.as_ref())
+    pub fn row_key(&self) -> &RowKey {
+        &self.key
     }
 
     /// Takes a finished download at once, waits for the one that runs, or starts it.
@@ -244,18 +257,18 @@ impl TarballRequest {
         rt::point(Point::LockBusy).await;
         rt::event(|| Event::WaitForOther { key: self.cache_key().to_string() });
         let mut waited = waited?;
-        let wait = self.downloader.beside.wait(&self.row_key(), &self.package, &mut waited).await;
+        let wait = self.downloader.beside.wait(self.row_key(), &self.package, &mut waited).await;
         rt::event(|| Event::Woken { key: self.cache_key().to_string() });
         (wait == Wait::Over).then_some(waited)
     }
 
     fn found(&self, row: Arc<PackageRow>) -> Fetched {
-        Fetched { row, source: self.downloader.source_of(&self.row_key()) }
+        Fetched { row, source: self.downloader.source_of(self.row_key()) }
     }
 
     async fn publish(&self, row: PackageRow, lock: Option<DownloadLock>) -> Fetched {
         let row = Arc::new(row);
-        self.downloader.fetched.insert(self.row_key());
+        self.downloader.fetched.insert(self.row_key().clone());
         rt::point(Point::FilesWritten).await;
         let queued = QueuedRow { key: self.row_key_of(&row), row: row.clone(), lock };
         // A writer that has ended means that the install is over: the files stay, and the row is written another time.
@@ -268,7 +281,7 @@ impl TarballRequest {
     fn row_key_of(&self, row: &PackageRow) -> RowKey {
         let computed = row.integrity.as_deref().filter(|_| self.origin != Origin::Registry);
         let integrity = computed.and_then(|integrity| integrity::parse(integrity).ok());
-        integrity.map_or_else(|| self.row_key(), |integrity| RowKey::new(&self.url, Some(&integrity)))
+        integrity.map_or_else(|| self.row_key().clone(), |integrity| RowKey::new(&self.url, Some(&integrity)))
     }
 
     async fn verify_and_extract(&self, bytes: Bytes) -> Result<PackageRow, TarballErrorCause> {
@@ -287,7 +300,7 @@ impl TarballRequest {
     }
 
     async fn look(&self, before: Before) -> Result<Turn, TarballErrorCause> {
-        let looked = self.downloader.lookups.ask(self.row_key(), &self.package, before).await;
+        let looked = self.downloader.lookups.ask(self.row_key().clone(), &self.package, before).await;
         looked.map_err(TarballErrorCause::Index)
     }
 

@@ -153,7 +153,7 @@ impl<C: Coordinator> CreateVirtualStore<C> {
     async fn partition(&mut self) -> Result<(Vec<WarmPackage>, Vec<SnapshotToInstall>), IndexError> {
         rt::point(Point::PartitionRead).await;
         let packages = std::mem::take(&mut self.packages).into_iter();
-        let packages: Vec<_> = packages.map(|package| (package.tarball.row_key(), package)).collect();
+        let packages: Vec<_> = packages.map(|package| (package.tarball.row_key().clone(), package)).collect();
         let known =
             |(key, package): &(RowKey, SnapshotToInstall)| Some((key.clone(), package.tarball.downloader.found(key)?));
         let mut rows: BTreeMap<_, _> = packages.iter().filter_map(known).collect();
@@ -222,7 +222,7 @@ async fn install_warm<C: Coordinator>(
 ) -> Vec<Installed<ImportError>> {
     let install = install.clone();
     rt::parallel("warm", warm, move |(package, row)| {
-        let source = package.tarball.downloader.source_of(&package.tarball.row_key());
+        let source = package.tarball.downloader.source_of(package.tarball.row_key());
         let fetched = Fetched { row, source };
         let imported = install.import(&package, &fetched);
         (package, imported.map(|()| fetched.row))

@@ -47,7 +47,7 @@ pub(super) fn hoisted(
     let mut names = BTreeSet::new();
     let below = by_depth.iter().flat_map(|(.., dep_path)| &snapshots[dep_path]);
     for (alias, dep_path) in own.iter().map(|(alias, dep_path)| (alias, dep_path)).chain(below) {
-        if !root.contains_key(alias) && names.insert(alias.to_lowercase()) {
+        if !root.contains_key(alias) && !hoisted.contains_key(alias) && names.insert(alias.to_lowercase()) {
             hoisted.insert(alias.clone(), dep_path.clone());
         }
     }

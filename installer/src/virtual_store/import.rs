@@ -10,6 +10,7 @@ use crate::patch::{Patch, PatchError};
 use crate::rt::{self, Dir, TEMPORARY_PREFIX};
 use crate::store::{PackageFiles, StoreDir, StoredFile};
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -22,8 +23,8 @@ pub struct Importer {
     method: AtomicU8,
     /// Where the store's files are, once one was needed.
     files_dir: OnceLock<Dir>,
-    /// The directories that it has made.
-    added: Mutex<BTreeSet<PathBuf>>,
+    /// The directories that it has made, as texts: paths are taken apart for each comparison.
+    added: Mutex<BTreeSet<OsString>>,
     /// Whether directories that are there have to be looked into; see [`boot_note`].
     distrusts: bool,
     /// Whether directories that are there are made anew.
@@ -90,7 +91,7 @@ impl Importer {
 
     /// Counts a directory as made.
     pub(super) fn note_added(&self, dir: &Path) {
-        self.added_dirs().insert(dir.to_owned());
+        self.added_dirs().insert(dir.as_os_str().to_owned());
     }
 
     /// How many directories it has made.
@@ -100,10 +101,10 @@ impl Importer {
 
     /// Whether it has made this directory.
     pub fn has_added(&self, dir: &Path) -> bool {
-        self.added_dirs().contains(dir)
+        self.added_dirs().contains(dir.as_os_str())
     }
 
-    fn added_dirs(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+    fn added_dirs(&self) -> MutexGuard<'_, BTreeSet<OsString>> {
         self.added.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -146,7 +147,7 @@ impl Importer {
                 Ok(Imported::Present)
             }
             Ok(()) => {
-                self.added_dirs().insert(target.to_owned());
+                self.note_added(target);
                 Ok(Imported::Added)
             }
             Err(source) => Err(ImportError::Io { path: target.to_owned(), source }),
@@ -201,7 +202,7 @@ impl Importer {
             let _ = rt::fs::remove_dir_all(staged);
             return Err(error);
         }
-        self.added_dirs().insert(slot.dir.clone());
+        self.note_added(&slot.dir);
         Ok(Imported::Added)
     }
 

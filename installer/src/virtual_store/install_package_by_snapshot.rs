@@ -59,7 +59,7 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
 
     /// Reports a package that is in place already.
     pub(super) fn note_present(&self, package: &SnapshotToInstall) {
-        let source = package.tarball.downloader.source_of(&package.tarball.row_key());
+        let source = package.tarball.downloader.source_of(package.tarball.row_key());
         self.sources.report(&package.tarball.package, source);
         rt::event(|| Event::Import { package: package.dep_path.clone() });
     }
@@ -68,7 +68,7 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
     pub(super) fn import(&self, package: &SnapshotToInstall, fetched: &Fetched) -> Result<(), ImportError> {
         let (row, store, patch) = (&fetched.row, self.coordination.store(), package.patch.as_deref());
         let (downloader, key) = (&package.tarball.downloader, package.tarball.row_key());
-        let whole = downloader.knows_whole(&key);
+        let whole = downloader.knows_whole(key);
         let imported = if let Some(layout) = self.places.shared(&package.dep_path) {
             let content = shared::Content { row, store, patch, whole };
             shared::import(&package.dep_path, layout, &self.importer, content)?
@@ -79,7 +79,7 @@ impl<C: Coordinator> InstallPackageBySnapshot<C> {
         rt::event(|| Event::Import { package: package.dep_path.clone() });
         if imported == Imported::Added {
             if !whole {
-                downloader.note_whole(key, row.clone());
+                downloader.note_whole(key.clone(), row.clone());
             }
             self.reporter.report(&ProgressEvent::Imported { dep_path: package.dep_path.clone() });
         }

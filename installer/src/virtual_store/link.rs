@@ -8,6 +8,7 @@ use crate::lockfile::{DepPath, Importer, IncludeKinds, LockedPackage, Lockfile, 
 use crate::rt::{self, FileKind};
 use crate::workspace::{ImporterId, ROOT};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -246,11 +247,16 @@ pub fn by_directory(links: Vec<Link>) -> Vec<Vec<Link>> {
     let mut directories: Vec<Vec<Link>> = Vec::new();
     for link in links {
         match directories.last_mut() {
-            Some(there) if there[0].path.parent() == link.path.parent() => there.push(link),
+            Some(there) if dir_of(&there[0]) == dir_of(&link) => there.push(link),
             _ => directories.push(vec![link]),
         }
     }
     directories
+}
+
+/// The text of the directory that a link lies in: quicker to compare than paths, which are taken apart for that.
+fn dir_of(link: &Link) -> Option<&OsStr> {
+    link.path.parent().map(Path::as_os_str)
 }
 
 /// Makes one link. One that is right already is left alone; what stands in its way gives way.

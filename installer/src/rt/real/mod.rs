@@ -118,6 +118,11 @@ pub fn each<T: Send>(items: Vec<T>, f: impl Fn(T) + Send + Sync) {
     }
 }
 
+/// Both at once, for who may block already.
+pub fn join<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
+    rayon::join(one, other)
+}
+
 /// Drops what took many allocations on a thread of its own, for which nobody waits, not even the program's end.
 pub fn drop_aside<T: Send + 'static>(value: T) {
     // Where there is no thread left, it is dropped here.

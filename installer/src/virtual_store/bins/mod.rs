@@ -66,15 +66,17 @@ pub struct Providers<'a> {
 /// Decides all commands. Pure.
 pub fn plan(links: &LinkPlan, providers: Providers<'_>, layout: &Layout) -> Vec<Bin> {
     let Providers { installed, linked, carried } = providers;
-    // Few have commands, and paths cost more than the look.
-    let of_snapshot = |dep_path: &str, dir: &dyn Fn() -> PathBuf| {
-        let manifest = &installed.get(dep_path).filter(|row| !row.manifest.bin.is_empty())?.manifest;
-        let node_path =
-            vec![layout.own_modules_dir(dep_path), layout.snapshot_modules_dir(dep_path), layout.hoisted_modules_dir()];
-        let form = Form::Script;
-        Some(Provider { package: dep_path.to_owned(), is_own: true, dir: dir(), manifest, node_path, form })
-    };
-    let in_place = |dep_path: &DepPath| of_snapshot(dep_path, &|| layout.package_dir(dep_path));
+    // Few have commands, and are met often: their paths are made once.
+    let with_commands = installed.iter().filter(|(_, row)| !row.manifest.bin.is_empty()).map(|(dep_path, row)| {
+        let (own, dir) = (layout.own_modules_dir(dep_path), layout.package_dir(dep_path));
+        let node_path = vec![own, layout.snapshot_modules_dir(dep_path), layout.hoisted_modules_dir()];
+        let (package, manifest) = (dep_path.clone(), &row.manifest);
+        (dep_path.as_str(), Provider { package, is_own: true, dir, manifest, node_path, form: Form::Script })
+    });
+    let with_commands: BTreeMap<&str, Provider<'_>> = with_commands.collect();
+    let in_place = |dep_path: &DepPath| with_commands.get(dep_path.as_str()).cloned();
+    let of_snapshot =
+        |dep_path: &DepPath, dir: &dyn Fn() -> PathBuf| Some(Provider { dir: dir(), ..in_place(dep_path)? });
     let of_directory = |target: &Path, dir: PathBuf| {
         let manifest = linked.get(target)?;
         let (package, node_path) =
@@ -174,6 +176,7 @@ pub fn plan_hoisted(links: &LinkPlan, providers: Providers<'_>, layout: &Layout,
 }
 
 /// A package that may have commands.
+#[derive(Clone)]
 struct Provider<'a> {
     /// Its name and version, perhaps with peers.
     package: String,
