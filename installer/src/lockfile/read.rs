@@ -116,15 +116,13 @@ impl LockfileDocument {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let mut is_plain = true;
-        let lockfile = parse_with(&text, path, |text| {
-            plain(text).map_or_else(
-                || {
-                    is_plain = false;
-                    from_yaml(text)
-                },
-                Ok,
-            )
+        let mut is_plain = false;
+        let lockfile = parse_with(&text, path, |text| match plain(text) {
+            Some(lockfile) => {
+                is_plain = true;
+                Ok(lockfile)
+            }
+            None => from_yaml(text),
         })?;
         Ok(Some(LockfileDocument::new(lockfile, is_plain.then_some(text))))
     }
