@@ -1,7 +1,7 @@
 //! What each part of an install takes here when it is all that is done: the quickest of a few times, on all processors.
 //!
 //! Everything is done with as little as one knows how: files by the handles of their directories, tarballs by libdeflate into room
-//! that is there already, requests by nothing but a socket.
+//! that a thread keeps, requests by nothing but a socket.
 
 use super::limits::Work;
 use super::replica::{Contents, Files, Tree};
