@@ -4,7 +4,7 @@
 //! that a thread keeps, requests by nothing but a socket.
 
 use super::limits::Work;
-use super::replica::{Contents, Files, Tree};
+use super::replica::{Files, Tree};
 use super::requests;
 use crate::program;
 use crate::replay::ReplayRegistry;
@@ -12,7 +12,6 @@ use bytes::Bytes;
 use libdeflater::Decompressor;
 use serde::Serialize;
 use sha2::{Digest, Sha512};
-use std::cell::RefCell;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,28 +51,26 @@ impl Costs {
     /// # Errors
     /// When the disk or the registry refuses.
     pub(super) fn measure(modules_dir: &Path, work: &mut Work, registry: &ReplayRegistry) -> io::Result<Costs> {
-        let mut contents = Contents::default();
-        let tree = Tree::read(modules_dir, &mut contents)?;
+        let tree = Tree::read(modules_dir, work)?;
         let beside = modules_dir.parent().unwrap_or(modules_dir);
-        let sizes: Vec<u64> = contents.sizes.into_values().collect();
-        let (files, bytes, symlinks, directories) =
-            (contents.files, contents.bytes, contents.symlinks, contents.directories);
-        *work = Work { files, bytes, symlinks, directories, ..std::mem::take(work) };
         let gzipped =
             |paths: &[String]| paths.iter().map(|path| registry.gzipped(path)).collect::<io::Result<Vec<_>>>();
         let (tarballs, packuments) = (gzipped(&work.tarballs)?, gzipped(&work.packuments)?);
+        let sizes: Vec<u64> = work.sizes.values().copied().collect();
         let written = || {
             let dir = tempfile::tempdir_in(beside)?;
-            let files = Files::new(dir.path())?;
-            Ok((files.write(&sizes)?, files.read(packuments.len().min(sizes.len()))?))
+            Files::new(dir.path())?.write(&sizes)
         };
+        let dir = tempfile::tempdir_in(beside)?;
+        let there = Files::new(dir.path())?;
+        there.write(&sizes)?;
         let linked = || {
             let dir = tempfile::tempdir_in(beside)?;
             tree.link(modules_dir, dir.path())
         };
         Ok(Costs {
-            write_ms: quickest(|| written().map(|(write_ms, _)| write_ms))?,
-            read_packuments_ms: quickest(|| written().map(|(_, read_ms)| read_ms))?,
+            write_ms: quickest(written)?,
+            read_packuments_ms: quickest(|| there.read(packuments.len().min(sizes.len())))?,
             link_ms: quickest(linked)?,
             look_ms: quickest(|| tree.look(modules_dir))?,
             tarballs_ms: quickest(|| unpacking_ms(&tarballs, true))?,
@@ -89,36 +86,47 @@ fn quickest(measure: impl Fn() -> io::Result<f64>) -> io::Result<f64> {
 }
 
 /// Does something so many times, each processor as many of them as it can. Says how long that took, in milliseconds.
-pub(super) fn share_out(count: usize, work: &(dyn Fn(usize) -> io::Result<()> + Sync)) -> io::Result<f64> {
+pub(super) fn on_all_processors(count: usize, work: impl Fn(usize) -> io::Result<()> + Sync) -> io::Result<f64> {
+    share_out(processors(), count, || Ok(()), |(), number| work(number))
+}
+
+/// The same, by so many threads, each with something of its own to do it with.
+pub(super) fn share_out<T>(
+    threads: usize,
+    count: usize,
+    begin: impl Fn() -> io::Result<T> + Sync,
+    work: impl Fn(&mut T, usize) -> io::Result<()> + Sync,
+) -> io::Result<f64> {
     let (next, started) = (AtomicUsize::new(0), Instant::now());
     std::thread::scope(|scope| {
         let share = || {
-            let mut numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-            numbers.by_ref().take_while(|number| *number < count).try_for_each(work)
+            let mut own = begin()?;
+            loop {
+                match next.fetch_add(1, Ordering::Relaxed) {
+                    number if number < count => work(&mut own, number)?,
+                    _ => return io::Result::Ok(()),
+                }
+            }
         };
-        let workers: Vec<_> = (0..processors()).map(|_| scope.spawn(share)).collect();
-        workers.into_iter().try_for_each(|worker| worker.join().expect("what is shared out does not panic"))
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(share)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("what is shared out does not panic"))
     })?;
     Ok(started.elapsed().as_secs_f64() * 1000.0)
 }
 
 /// What it takes to decompress this, and to verify it, as quickly as is known.
 fn unpacking_ms(gzipped: &[Bytes], verify: bool) -> io::Result<f64> {
-    thread_local! {
-        static ROOM: RefCell<(Decompressor, Vec<u8>)> = RefCell::new((Decompressor::new(), Vec::new()));
-    }
-    share_out(gzipped.len(), &|index| {
-        let gzip = &gzipped[index];
+    let begin = || Ok((Decompressor::new(), Vec::new()));
+    share_out(processors(), gzipped.len(), begin, |(decompressor, room), number| {
+        let gzip = &gzipped[number];
         if verify {
             std::hint::black_box(Sha512::digest(gzip));
         }
         // The last four bytes say how much it is; what is not of the usual kind costs nothing here.
         let length = gzip.last_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
         if length <= UNPACKED_BYTES_MAX {
-            ROOM.with_borrow_mut(|(decompressor, room)| {
-                room.resize(length.max(room.len()), 0);
-                let _ = std::hint::black_box(decompressor.gzip_decompress(gzip, room));
-            });
+            room.resize(length.max(room.len()), 0);
+            let _ = std::hint::black_box(decompressor.gzip_decompress(gzip, room));
         }
         Ok(())
     })
@@ -150,9 +158,9 @@ mod tests {
             done.fetch_add(index, Ordering::Relaxed);
             if index < 100 { Ok(()) } else { Err(io::Error::other("too many")) }
         };
-        assert!(share_out(100, &work).is_ok());
+        assert!(on_all_processors(100, work).is_ok());
         assert_eq!(done.load(Ordering::Relaxed), 99 * 100 / 2);
-        assert!(share_out(101, &work).is_err());
+        assert!(on_all_processors(101, work).is_err());
     }
 
     #[test]

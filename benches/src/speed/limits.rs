@@ -7,6 +7,7 @@ use super::Case;
 use super::costs::Costs;
 use crate::replay::Link;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The least that an install can take, in milliseconds, by what takes it.
@@ -60,6 +61,9 @@ pub struct Work {
     pub symlinks: usize,
     /// Directories there.
     pub directories: usize,
+    /// Inode → size in bytes of those files: one that has several names is one.
+    #[serde(skip)]
+    pub sizes: BTreeMap<u64, u64>,
     /// Bytes that come over the line for a cold install with a lockfile.
     pub bytes_frozen: u64,
     /// Bytes that come over the line for a cold install without one.

@@ -1,11 +1,11 @@
 //! An install's node_modules made once more with nothing but the system calls that this takes, by the handles of directories and on
 //! all processors: what whoever makes these files cannot do without.
 
-use super::costs::share_out;
+use super::costs::on_all_processors;
+use super::limits::Work;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, fstatat, mkdirat};
 use nix::unistd::{linkat, symlinkat};
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,38 +21,27 @@ pub(super) struct Tree {
     directories: Vec<(String, Tree)>,
 }
 
-/// How much there is in a tree.
-#[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub files: usize,
-    pub bytes: u64,
-    pub symlinks: usize,
-    pub directories: usize,
-    /// Inode → size in bytes: a file that has several names is one.
-    pub sizes: BTreeMap<u64, u64>,
-}
-
 impl Tree {
-    /// Reads a directory and all below it.
+    /// Reads a directory and all below it, and counts what is there.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn read(dir: &Path, contents: &mut Contents) -> io::Result<Tree> {
+    pub fn read(dir: &Path, work: &mut Work) -> io::Result<Tree> {
         let mut tree = Tree::default();
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             let (name, kind) = (entry.file_name().to_string_lossy().into_owned(), entry.file_type()?);
             if kind.is_dir() {
-                contents.directories += 1;
-                tree.directories.push((name, Tree::read(&entry.path(), contents)?));
+                work.directories += 1;
+                tree.directories.push((name, Tree::read(&entry.path(), work)?));
             } else if kind.is_symlink() {
-                contents.symlinks += 1;
+                work.symlinks += 1;
                 tree.links.push((name, fs::read_link(entry.path())?));
             } else {
                 let metadata = entry.metadata()?;
-                contents.files += 1;
-                contents.bytes += metadata.len();
-                contents.sizes.insert(metadata.ino(), metadata.len());
+                work.files += 1;
+                work.bytes += metadata.len();
+                work.sizes.insert(metadata.ino(), metadata.len());
                 tree.files.push(name);
             }
         }
@@ -90,7 +79,7 @@ impl Tree {
             parts.push((None, *tree, from, to.as_ref()));
             parts.extend(tree.directories.iter().map(|(name, tree)| (Some(name), tree, from, to.as_ref())));
         }
-        share_out(parts.len(), &|index| match parts[index] {
+        on_all_processors(parts.len(), |index| match parts[index] {
             (None, tree, from, to) => tree.visit_entries(from, to),
             (Some(name), tree, from, to) => tree.visit(name, from, to),
         })
@@ -149,7 +138,7 @@ impl Files {
     /// When the disk refuses.
     pub fn write(&self, sizes: &[u64]) -> io::Result<f64> {
         let bytes = vec![b'x'; usize::try_from(sizes.iter().copied().max().unwrap_or(0)).unwrap_or(0)];
-        share_out(sizes.len(), &|index| {
+        on_all_processors(sizes.len(), |index| {
             let access = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
             let file = openat(self.directory(index), &*index.to_string(), access, Mode::from_bits_truncate(0o666))?;
             File::from(file).write_all(&bytes[..usize::try_from(sizes[index]).unwrap_or(0)])
@@ -161,7 +150,7 @@ impl Files {
     /// # Errors
     /// When the disk refuses.
     pub fn read(&self, count: usize) -> io::Result<f64> {
-        share_out(count, &|index| {
+        on_all_processors(count, |index| {
             let access = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
             let file = openat(self.directory(index), &*index.to_string(), access, Mode::empty())?;
             File::from(file).read_to_end(&mut Vec::new()).map(drop)
@@ -192,14 +181,14 @@ mod tests {
         }
         fs::hard_link(from.join(".pnpm/a@1/node_modules/a/lib/x.js"), from.join(".pnpm/lock.yaml")).unwrap();
         std::os::unix::fs::symlink("../../a@1/node_modules/a", from.join(".pnpm/a@1/node_modules/b")).unwrap();
-        let mut contents = Contents::default();
+        let mut contents = Work::default();
         let tree = Tree::read(&from, &mut contents).unwrap();
-        let Contents { files, bytes, symlinks, directories, sizes } = &contents;
+        let Work { files, bytes, symlinks, directories, sizes, .. } = &contents;
         assert_eq!((*files, *bytes, *symlinks, *directories), (4, 12, 1, 5));
         assert_eq!(sizes.values().sum::<u64>(), 7);
         assert!(tree.look(&from).unwrap() > 0.0);
         assert!(tree.link(&from, &to).unwrap() > 0.0);
-        let mut again = Contents::default();
+        let mut again = Work::default();
         Tree::read(&to, &mut again).unwrap();
         assert_eq!((again.files, again.symlinks, again.directories), (*files, *symlinks, *directories));
         assert_eq!(again.sizes, contents.sizes, "they are the same files");

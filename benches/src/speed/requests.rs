@@ -1,8 +1,8 @@
 //! The least that a client does: one socket for each of a few threads, a request, an answer of a known length.
 
+use super::costs::share_out;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many ask at the same time.
 const CONNECTIONS: usize = 16;
@@ -16,19 +16,12 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// When there is no answer, or another one than with what was asked for.
 pub(super) fn ask_for_all(url: &str, paths: &[String]) -> io::Result<()> {
     let host = url.trim_start_matches("http://").trim_end_matches('/');
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        let ask = || {
-            let mut connection = Connection { stream: TcpStream::connect(host)?, read: Vec::new() };
-            connection.stream.set_nodelay(true)?;
-            while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                connection.ask(host, path)?;
-            }
-            Ok(())
-        };
-        let threads: Vec<_> = (0..CONNECTIONS.min(paths.len())).map(|_| scope.spawn(ask)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("asking does not panic"))
-    })
+    let connect = || {
+        let connection = Connection { stream: TcpStream::connect(host)?, read: Vec::new() };
+        connection.stream.set_nodelay(true).map(|()| connection)
+    };
+    let ask = |connection: &mut Connection, number: usize| connection.ask(host, &paths[number]);
+    share_out(CONNECTIONS.min(paths.len()), paths.len(), connect, ask).map(drop)
 }
 
 struct Connection {
