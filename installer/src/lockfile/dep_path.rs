@@ -7,8 +7,8 @@ pub type DepPath = String;
 /// URL; a reference that has a name of its own (`react@18.3.1`, `a@file:a.tgz`) is a dep path already.
 pub fn dep_path_of(alias: &str, reference: &str) -> DepPath {
     // A name stands before an @ that comes before the peers, and before any colon of a URL or a path.
-    let sign = reference.bytes().enumerate().skip(1).find(|(_, byte)| matches!(byte, b'@' | b':' | b'('));
-    let names_itself = matches!(sign, Some((_, b'@'))) && !reference.starts_with([':', '(']);
+    let sign = reference.bytes().skip(1).find(|byte| matches!(byte, b'@' | b':' | b'('));
+    let names_itself = sign == Some(b'@') && !reference.starts_with([':', '(']);
     if names_itself { reference.to_owned() } else { [alias, "@", reference].concat() }
 }
 

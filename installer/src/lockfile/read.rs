@@ -79,7 +79,7 @@ impl Lockfile {
     /// # Errors
     /// [`LockfileError`], every case but `Disk`.
     pub fn parse(text: &str, path: &Path) -> Result<Lockfile, LockfileError> {
-        parse_with(text, path, |text| plain(text).map_or_else(|| from_yaml(text), Ok))
+        parse_and_tell(text, path).map(|(lockfile, _)| lockfile)
     }
 
     /// The same, by the YAML library whatever the text is: for whoever compares.
@@ -116,16 +116,22 @@ impl LockfileDocument {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let mut is_plain = false;
-        let lockfile = parse_with(&text, path, |text| match plain(text) {
-            Some(lockfile) => {
-                is_plain = true;
-                Ok(lockfile)
-            }
-            None => from_yaml(text),
-        })?;
+        let (lockfile, is_plain) = parse_and_tell(&text, path)?;
         Ok(Some(LockfileDocument::new(lockfile, is_plain.then_some(text))))
     }
+}
+
+/// Reads a text, and tells whether it is as pnpm writes it.
+fn parse_and_tell(text: &str, path: &Path) -> Result<(Lockfile, bool), LockfileError> {
+    let mut is_plain = false;
+    let lockfile = parse_with(text, path, |text| match plain(text) {
+        Some(lockfile) => {
+            is_plain = true;
+            Ok(lockfile)
+        }
+        None => from_yaml(text),
+    })?;
+    Ok((lockfile, is_plain))
 }
 
 fn parse_with(

@@ -12,7 +12,7 @@ use crate::lockfile::DepPath;
 use crate::patch::Patch;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Event, JoinError, Point};
-use crate::store::{IndexError, PackageRow, RowKey, prefetch_cas_paths};
+use crate::store::{IndexError, PackageRow, prefetch_cas_paths};
 use crate::tarball::{Coordinator, Fetched, Source, TarballError, TarballRequest};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -152,16 +152,18 @@ impl<C: Coordinator> CreateVirtualStore<C> {
     /// Splits the packages by the rows that are committed now.
     async fn partition(&mut self) -> Result<(Vec<WarmPackage>, Vec<SnapshotToInstall>), IndexError> {
         rt::point(Point::PartitionRead).await;
-        let packages = std::mem::take(&mut self.packages).into_iter();
-        let packages: Vec<_> = packages.map(|package| (package.tarball.row_key().clone(), package)).collect();
-        let known =
-            |(key, package): &(RowKey, SnapshotToInstall)| Some((key.clone(), package.tarball.downloader.found(key)?));
-        let mut rows: BTreeMap<_, _> = packages.iter().filter_map(known).collect();
-        let unknown = packages.iter().map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
+        let packages = std::mem::take(&mut self.packages);
+        let tarballs = || packages.iter().map(|package| &package.tarball);
+        let known = |tarball: &TarballRequest| {
+            let key = tarball.row_key();
+            Some((key.clone(), tarball.downloader.found(key)?))
+        };
+        let mut rows: BTreeMap<_, _> = tarballs().filter_map(known).collect();
+        let unknown = tarballs().map(TarballRequest::row_key).filter(|key| !rows.contains_key(*key)).cloned().collect();
         rows.extend(prefetch_cas_paths(self.coordination.store(), unknown).await?);
         let (mut warm, mut cold) = (Vec::new(), Vec::new());
-        for (key, mut package) in packages {
-            match rows.get(&key).filter(|row| row.manifest.may_be_of(&package.tarball.package)) {
+        for mut package in packages {
+            match rows.get(package.tarball.row_key()).filter(|row| row.manifest.may_be_of(&package.tarball.package)) {
                 Some(row) => warm.push((package, row.clone())),
                 None => {
                     package.tarball.missed = true;
