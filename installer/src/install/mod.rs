@@ -90,7 +90,7 @@ pub async fn install_with<C: Coordinator>(
         let message = format!("--filter {selector} matches no project");
         reporter.report(&ProgressEvent::Warning { code: "FILTER", message });
     }
-    let session = Session::open(options, &project.layout, cache, reporter)?;
+    let session = Session::open(options, &project.layout, cache, reporter).await?;
     let installed = tokio::select! {
         biased;
         installed = run(project, &session) => installed,

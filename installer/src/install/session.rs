@@ -32,7 +32,7 @@ pub(super) struct Session<C: Coordinator> {
 
 impl<C: Coordinator> Session<C> {
     /// Sets the store and the registry client up; nothing is downloaded yet.
-    pub(super) fn open(
+    pub(super) async fn open(
         options: InstallOptions,
         layout: &Layout,
         cache: C,
@@ -48,8 +48,10 @@ impl<C: Coordinator> Session<C> {
         let writer_settings = WriterSettings { commit_lag: options.commit_lag };
         let (writer, writer_handle) = StoreIndexWriter::start(store.clone(), writer_settings);
         let shared = options.coordination == CoordinationMode::Shared;
-        let beside =
-            if shared { Beside::agreeing(&store, reporter.clone()) } else { Beside::regardless(reporter.clone()) };
+        let beside = match shared {
+            true => Beside::agreeing(&store, reporter.clone()).await,
+            false => Beside::regardless(reporter.clone()),
+        };
         let downloader = Downloader::new(registry, store.clone(), writer.clone(), beside, options.settings.tarballs);
         let platform = Platform::supported(&options.settings.project.supported_architectures);
         Ok(Session {

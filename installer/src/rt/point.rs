@@ -33,6 +33,7 @@ macro_rules! points {
 
 points! {
     ProjectLock = "project:lock", "an install is about to try for its project's lock";
+    StoreEntered = "store:entered", "an install has made itself known to the others on its store; it is about to look whether there are any";
     PrefetchStart = "prefetch:start", "a prefetch task runs for the first time; the resolver has gone on";
     LeaderStart = "leader:start", "a slot is taken and its leader is about to look for the tarball";
     WaiterRegister = "waiter:register", "a caller found the slot in progress and is about to register for the wake-up";

@@ -1,26 +1,38 @@
 //! Which tarballs are being downloaded into this store, known to every process: one lock a tarball, all in one file.
 //!
-//! A lock is a byte of `locks`, at an offset drawn from the row's key; nothing is written there. It is held from before the
+//! A lock is a byte of `locks`, at an offset drawn from the row's key. It is held from before the
 //! request until the row is committed, so whoever gets it afterwards finds the row. The system takes the locks of a process
 //! back when it ends, however it ends. Within a process the coordination above decides; here its tasks count as one holder.
+//!
+//! An install that knows that nobody else has used the store since it came need not look into the index under each lock. So
+//! all installs share the lock of one place, and who comes leaves a word in the file. Whoever came before is seen by that lock
+//! or has ended, whoever comes later leaves another word before it touches a tarball; which makes the order of
+//! [`DownloadLocks::come`] and [`DownloadLocks::look_around`] all that there is to it.
 
 use super::{RowKey, StoreDir};
-use crate::rt::LockFile;
+use crate::rt::{self, LockFile};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The locks of one install on one store. Nothing is opened before the first one is asked for.
+/// The place that all installs on a store share. No tarball's: digests do not begin with 62 zeros.
+const PRESENCE: u64 = 0;
+
+/// The locks of one install on one store.
 #[derive(Debug)]
 pub struct DownloadLocks {
-    store: StoreDir,
+    /// What this install leaves in the file when it comes.
+    word: String,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    store: StoreDir,
     file: Option<LockFile>,
+    /// Whether nobody else has used the store since this install came, as far as it knows.
+    alone: bool,
     /// Place → how many of this process's downloads hold it.
     holders: BTreeMap<u64, usize>,
 }
@@ -35,7 +47,33 @@ pub struct DownloadLock {
 impl DownloadLocks {
     /// The locks of this store.
     pub fn new(store: &StoreDir) -> Arc<Self> {
-        Arc::new(DownloadLocks { store: store.clone(), state: Mutex::default() })
+        let state = State { store: store.clone(), file: None, alone: false, holders: BTreeMap::new() };
+        Arc::new(DownloadLocks { word: rt::unique(), state: Mutex::new(state) })
+    }
+
+    /// Makes this install known to all who are there or come later. To be called before it looks into the index. Blocks for
+    /// the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or written, or the system or the filesystem has no such locks.
+    pub fn come(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let file = state.file()?;
+        match file.try_share(PRESENCE)? {
+            true => file.sign(&self.word),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Looks whether somebody else is there. To be called after this install has made itself known, and before it looks into
+    /// the index.
+    ///
+    /// # Errors
+    /// When the system or the filesystem has no such locks.
+    pub fn look_around(&self) -> io::Result<()> {
+        let mut state = self.state();
+        state.alone = !state.file()?.is_held_elsewhere(PRESENCE)?;
+        Ok(())
     }
 
     /// The lock of a tarball; none while another process holds it. Blocks for the disk, never for another holder.
@@ -44,24 +82,24 @@ impl DownloadLocks {
     /// When the file cannot be opened, or the system or the filesystem has no such locks.
     pub fn try_lock(self: &Arc<Self>, key: &RowKey) -> io::Result<Option<DownloadLock>> {
         let place = place(key);
+        let is_ours = self.state().try_lock(place)?;
+        Ok(is_ours.then(|| DownloadLock { locks: self.clone(), place }))
+    }
+
+    /// The same, where nobody else has used the store since this install came: what was not in the index then is not there
+    /// now, unless this install has put it there.
+    pub fn try_lock_alone(self: &Arc<Self>, key: &RowKey) -> Option<DownloadLock> {
+        let place = place(key);
         let mut state = self.state();
-        let State { file, holders } = &mut *state;
-        if let Some(count) = holders.get_mut(&place) {
-            *count += 1;
-        } else {
-            let file = match file {
-                Some(file) => file,
-                None => {
-                    let _owner = self.store.act_as_owner();
-                    file.insert(LockFile::open(&self.store.locks_path())?)
-                }
-            };
-            if !file.try_lock(place)? {
-                return Ok(None);
-            }
-            holders.insert(place, 1);
+        if !state.alone || !state.try_lock(place).unwrap_or(false) {
+            return None;
         }
-        Ok(Some(DownloadLock { locks: self.clone(), place }))
+        state.alone = state.file().and_then(|file| file.is_signed(&self.word)).unwrap_or(false);
+        if state.alone {
+            return Some(DownloadLock { locks: self.clone(), place });
+        }
+        state.unlock(place);
+        None
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -69,16 +107,44 @@ impl DownloadLocks {
     }
 }
 
-impl Drop for DownloadLock {
-    fn drop(&mut self) {
-        let mut state = self.locks.state();
-        let State { file, holders } = &mut *state;
-        let count = holders.get_mut(&self.place).expect("a lock that is held is counted");
+impl State {
+    fn file(&mut self) -> io::Result<&LockFile> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            file => {
+                let _owner = self.store.act_as_owner();
+                Ok(file.insert(LockFile::open(&self.store.locks_path())?))
+            }
+        }
+    }
+
+    /// Counts one more holder of a place, unless it is another process's.
+    fn try_lock(&mut self, place: u64) -> io::Result<bool> {
+        if let Some(count) = self.holders.get_mut(&place) {
+            *count += 1;
+            return Ok(true);
+        }
+        let is_ours = self.file()?.try_lock(place)?;
+        if is_ours {
+            self.holders.insert(place, 1);
+        }
+        Ok(is_ours)
+    }
+
+    /// Counts one less.
+    fn unlock(&mut self, place: u64) {
+        let count = self.holders.get_mut(&place).expect("a lock that is held is counted");
         *count -= 1;
         if *count == 0 {
-            holders.remove(&self.place);
-            file.as_ref().expect("a lock that is held has its file open").unlock(self.place);
+            self.holders.remove(&place);
+            self.file.as_ref().expect("a lock that is held has its file open").unlock(place);
         }
+    }
+}
+
+impl Drop for DownloadLock {
+    fn drop(&mut self) {
+        self.locks.state().unlock(self.place);
     }
 }
 
@@ -110,5 +176,32 @@ mod tests {
         assert!(theirs.try_lock(&a).unwrap().is_none(), "the second download goes on");
         drop(second);
         assert!(theirs.try_lock(&a).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_is_alone_notices_who_comes_and_who_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = StoreDir::new(dir.path());
+        store.create().unwrap();
+        let install = || {
+            let locks = DownloadLocks::new(&store);
+            locks.come().unwrap();
+            locks.look_around().unwrap();
+            locks
+        };
+        let keys = ["a", "b", "c"].map(|name| RowKey::new(&format!("http://r/{name}.tgz"), None));
+        let first = install();
+        assert!(first.try_lock_alone(&keys[0]).is_some());
+        let second = install();
+        assert!(second.try_lock_alone(&keys[1]).is_none(), "the first is there");
+        drop(second);
+        assert!(first.try_lock_alone(&keys[1]).is_none(), "there was a second");
+        assert!(first.try_lock(&keys[1]).unwrap().is_some());
+        drop(first);
+        let third = install();
+        let lock = third.try_lock_alone(&keys[2]);
+        let fourth = DownloadLocks::new(&store);
+        assert!(lock.is_some() && fourth.try_lock(&keys[2]).unwrap().is_none(), "what is locked is locked for all");
+        assert!(fourth.try_lock_alone(&keys[0]).is_none(), "who has not come is not alone");
     }
 }

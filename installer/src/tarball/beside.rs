@@ -7,7 +7,7 @@
 
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Reporter};
-use crate::rt;
+use crate::rt::{self, Point};
 use crate::store::{DownloadLock, DownloadLocks, RowKey, StoreDir};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,9 +50,16 @@ pub(super) enum Claim {
 pub(super) struct Waited(Duration);
 
 impl Beside {
-    /// Agrees with the other installs on this store.
-    pub fn agreeing(store: &StoreDir, reporter: Arc<dyn Reporter>) -> Arc<Self> {
-        Self::new(Some(DownloadLocks::new(store)), reporter)
+    /// Agrees with the other installs on this store, and learns whether there are any. To be called before the install looks
+    /// into the index.
+    pub async fn agreeing(store: &StoreDir, reporter: Arc<dyn Reporter>) -> Arc<Self> {
+        let locks = DownloadLocks::new(store);
+        // Who cannot does not take itself to be alone; what is wrong is told when the first tarball is claimed.
+        if locks.come().is_ok() {
+            rt::point(Point::StoreEntered).await;
+            let _ = locks.look_around();
+        }
+        Self::new(Some(locks), reporter)
     }
 
     /// Downloads whatever the others do, as before there was an agreement.
@@ -67,6 +74,12 @@ impl Beside {
     /// Whether downloads are agreed upon.
     pub(super) fn is_agreeing(&self) -> bool {
         self.locks.is_some()
+    }
+
+    /// Claims a tarball, where no other install has used the store since this one began. Takes two system calls: it is no
+    /// work for another thread.
+    pub(super) fn claim_alone(&self, key: &RowKey) -> Option<DownloadLock> {
+        self.locks.as_ref()?.try_lock_alone(key)
     }
 
     /// Claims a tarball, unless another process has it. Blocks for the disk.

@@ -244,12 +244,22 @@ impl TarballRequest {
         if !agreeing {
             return Ok(Turn::Download(None));
         }
+        if let Some(lock) = self.claim_alone() {
+            rt::point(Point::LockHeld).await;
+            return Ok(Turn::Download(Some(lock)));
+        }
         let before = if self.may_be_stale() { Before::ClaimUnseen } else { Before::Claim };
         let turn = self.look(before).await?;
         if let Turn::Download(Some(_)) = turn {
             rt::point(Point::LockHeld).await;
         }
         Ok(turn)
+    }
+
+    /// Claims this tarball, where nobody can have put it into the store since this install looked for it.
+    fn claim_alone(&self) -> Option<DownloadLock> {
+        let is_new = !self.downloader.fetched.contains(self.row_key());
+        is_new.then(|| self.downloader.beside.claim_alone(self.row_key())).flatten()
     }
 
     /// Waits for the install that downloads this tarball; gives no patience back when that takes too long.

@@ -1,7 +1,15 @@
 //! Advisory locks between processes. The system takes them back when their holder ends, however it ends: none goes stale.
 
+#[cfg(target_os = "linux")]
+use nix::errno::Errno;
+#[cfg(target_os = "linux")]
+use nix::fcntl::{FcntlArg, fcntl};
+#[cfg(target_os = "linux")]
+use nix::libc;
 use std::fs::{File, TryLockError};
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// A file whose places can be locked, each on its own. All locks of one value are the same holder's: they do not exclude
@@ -26,39 +34,84 @@ impl LockFile {
         self.change(place, Change::Lock)
     }
 
+    /// Locks a place together with all others who share it, unless a holder has it alone; says whether it did.
+    ///
+    /// # Errors
+    /// When this system or this filesystem has no such locks.
+    pub fn try_share(&self, place: u64) -> io::Result<bool> {
+        self.change(place, Change::Share)
+    }
+
     /// Gives a place back.
     pub fn unlock(&self, place: u64) {
         // To close the file gives it back at the latest.
         let _ = self.change(place, Change::Unlock);
     }
+}
 
-    /// A lock of an open file description, which children do not inherit and which another thread's closing of the same
-    /// file leaves alone; fcntl(2).
-    #[cfg(target_os = "linux")]
+/// Locks of an open file description, which children do not inherit and which another thread's closing of the same file
+/// leaves alone; fcntl(2).
+#[cfg(target_os = "linux")]
+impl LockFile {
+    /// Whether another holder has a place, alone or shared.
+    ///
+    /// # Errors
+    /// When this filesystem has no such locks.
+    pub fn is_held_elsewhere(&self, place: u64) -> io::Result<bool> {
+        let mut found = range(place, libc::F_WRLCK);
+        fcntl(&self.0, FcntlArg::F_OFD_GETLK(&mut found))?;
+        Ok(found.l_type != libc::F_UNLCK as libc::c_short)
+    }
+
+    /// Leaves a word in the file, in place of the last one.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sign(&self, word: &str) -> io::Result<()> {
+        self.0.write_all_at(&signature(word), 0)
+    }
+
+    /// Whether this is the word that was left last.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn is_signed(&self, word: &str) -> io::Result<bool> {
+        let word = signature(word);
+        let mut last = vec![0; word.len()];
+        let bytes = self.0.read_at(&mut last, 0)?;
+        Ok(last[..bytes] == word)
+    }
+
     fn change(&self, place: u64, change: Change) -> io::Result<bool> {
-        use nix::errno::Errno;
-        use nix::fcntl::{FcntlArg, fcntl};
-        use nix::libc;
         let kind = match change {
             Change::Lock => libc::F_WRLCK,
+            Change::Share => libc::F_RDLCK,
             Change::Unlock => libc::F_UNLCK,
         };
-        let range = libc::flock {
-            l_type: kind as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            // An offset has 63 bits, and the end of the range must be one too.
-            l_start: (place >> 2) as libc::off_t,
-            l_len: 1,
-            l_pid: 0,
-        };
-        match fcntl(&self.0, FcntlArg::F_OFD_SETLK(&range)) {
+        match fcntl(&self.0, FcntlArg::F_OFD_SETLK(&range(place, kind))) {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    #[cfg(not(target_os = "linux"))]
+/// Nothing of that exists here.
+#[cfg(not(target_os = "linux"))]
+#[expect(missing_docs, reason = "see above")]
+impl LockFile {
+    pub fn is_held_elsewhere(&self, _place: u64) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn sign(&self, _word: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn is_signed(&self, _word: &str) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn change(&self, _place: u64, _change: Change) -> io::Result<bool> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -67,7 +120,27 @@ impl LockFile {
 #[derive(Clone, Copy)]
 enum Change {
     Lock,
+    Share,
     Unlock,
+}
+
+/// A place as the system takes it.
+#[cfg(target_os = "linux")]
+fn range(place: u64, kind: libc::c_int) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        // An offset has 63 bits, and the end of the range must be one too.
+        l_start: (place >> 2) as libc::off_t,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+/// A word with its end: none begins with another.
+#[cfg(target_os = "linux")]
+fn signature(word: &str) -> Vec<u8> {
+    format!("{word}\n").into_bytes()
 }
 
 /// Whether files can be locked where `path` is; so it is taken to be where that cannot be tried.
@@ -119,6 +192,32 @@ mod tests {
         assert!(theirs.try_lock(place).unwrap() && !ours.try_lock(place).unwrap());
         drop(theirs);
         assert!(ours.try_lock(place).unwrap());
+    }
+
+    #[test]
+    fn a_place_can_be_shared_and_everybody_sees_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("locks");
+        let (ours, theirs) = (LockFile::open(&path).unwrap(), LockFile::open(&path).unwrap());
+        assert!(ours.try_share(0).unwrap());
+        assert!(!ours.is_held_elsewhere(0).unwrap() && theirs.is_held_elsewhere(0).unwrap());
+        assert!(!theirs.try_lock(0).unwrap() && theirs.try_share(0).unwrap());
+        assert!(ours.is_held_elsewhere(0).unwrap() && !ours.is_held_elsewhere(8).unwrap());
+        drop(ours);
+        assert!(!theirs.is_held_elsewhere(0).unwrap() && theirs.try_lock(0).unwrap());
+    }
+
+    #[test]
+    fn the_last_word_stays_whoever_left_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("locks");
+        let (ours, theirs) = (LockFile::open(&path).unwrap(), LockFile::open(&path).unwrap());
+        assert!(!ours.is_signed("1").unwrap());
+        ours.sign("10").unwrap();
+        assert!(ours.is_signed("10").unwrap() && theirs.is_signed("10").unwrap() && !ours.is_signed("1").unwrap());
+        theirs.sign("1").unwrap();
+        drop(theirs);
+        assert!(!ours.is_signed("10").unwrap() && ours.is_signed("1").unwrap());
     }
 
     #[test]
