@@ -1,7 +1,9 @@
 //! Decompression at one go: quicker than as a stream, where all of a tarball or a packument fits into memory.
 
 use libdeflater::Decompressor;
+use memmap2::MmapMut;
 use std::cell::LazyCell;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The magic number that gzip begins with, and its only method of compression; a tarball that begins otherwise is taken as
@@ -14,13 +16,20 @@ const WHOLE_BYTES_MAX: usize = 32 << 20;
 /// How much room is kept for the next ones, in bytes: to be given new room for each takes a fifth as long as decompressing into it.
 const KEPT_BYTES_MAX: usize = 16 << 20;
 
+/// Room of that many bytes and more comes from the system in pages of that many: 4 KiB at a time, to be given it was 6 % of the processor
+/// time of a cold install with a few large tarballs.
+const PAGE_BYTES: usize = 2 << 20;
+
+/// The least room there is, in bytes: so that the first few tarballs do not each need more.
+const ROOM_BYTES_MIN: usize = 256 << 10;
+
 /// What decompresses, and room for what comes out.
 struct Tools {
     decompressor: Decompressor,
-    room: Vec<u8>,
+    room: MmapMut,
 }
 
-/// Those that nobody uses just now; the last one used comes first, as most of it is in the processor's caches.
+/// Those that nobody uses just now, the one with the least room first.
 static KEPT: Mutex<Vec<Tools>> = Mutex::new(Vec::new());
 
 /// How many bytes at the end say how long the contents are.
@@ -37,19 +46,51 @@ pub(crate) fn with_whole<T>(gzip: &[u8], then: impl FnOnce(&[u8]) -> T) -> Optio
     if !gzip.starts_with(&GZIP_MAGIC) {
         return None;
     }
-    let mut tools = kept().pop().unwrap_or_else(|| Tools { decompressor: Decompressor::new(), room: Vec::new() });
-    if tools.room.len() < length {
-        tools.room = vec![0; length];
-    }
+    let mut tools = take(length).ok()?;
     let contents = &mut tools.room[..length];
     let written = tools.decompressor.gzip_decompress(gzip, contents).ok();
     let whole = written == Some(length) && !ends_before_the_end(gzip, contents);
     let done = whole.then(|| then(contents));
-    let mut others = kept();
-    if others.iter().map(|tools| tools.room.len()).sum::<usize>() + tools.room.len() <= KEPT_BYTES_MAX {
-        others.push(tools);
-    }
+    keep(tools);
     done
+}
+
+/// The least room that is enough, or more than there is.
+fn take(length: usize) -> io::Result<Tools> {
+    let mut kept = kept();
+    let enough = kept.partition_point(|tools| tools.room.len() < length);
+    if enough < kept.len() {
+        return Ok(kept.remove(enough));
+    }
+    let largest = kept.pop();
+    drop(kept);
+    let decompressor = largest.map_or_else(Decompressor::new, |tools| tools.decompressor);
+    room(length).map(|room| Tools { decompressor, room })
+}
+
+/// New room for that much.
+fn room(length: usize) -> io::Result<MmapMut> {
+    if length < PAGE_BYTES {
+        return MmapMut::map_anon(length.next_power_of_two().max(ROOM_BYTES_MIN));
+    }
+    let room = MmapMut::map_anon(length.next_multiple_of(PAGE_BYTES))?;
+    // A system that has no such pages gives small ones.
+    #[cfg(target_os = "linux")]
+    let _ = room.advise(memmap2::Advice::HugePage);
+    Ok(room)
+}
+
+/// Keeps it for the next ones, in place of the least where all that would be too much.
+fn keep(tools: Tools) {
+    if tools.room.len() > KEPT_BYTES_MAX {
+        return;
+    }
+    let mut kept = kept();
+    let place = kept.partition_point(|other| other.room.len() < tools.room.len());
+    kept.insert(place, tools);
+    while kept.iter().map(|tools| tools.room.len()).sum::<usize>() > KEPT_BYTES_MAX {
+        kept.remove(0);
+    }
 }
 
 fn kept() -> MutexGuard<'static, Vec<Tools>> {
