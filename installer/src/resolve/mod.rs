@@ -89,14 +89,16 @@ pub async fn resolve(request: ResolveRequest<'_>) -> Result<Lockfile, ResolveErr
     let mut walk = Walk::new(&loader, &request, &opened);
     let projects = walk.projects(&roots).await?;
     let mut all = with_missing_peers(&mut walk, workspace, request.previous, projects).await?;
-    all.variants.dedupe();
-    for warning in all.warnings.into_iter().chain(std::mem::take(&mut walk.skipped)) {
+    let warnings = std::mem::take(&mut all.warnings);
+    let mut variants = all.into_variants(&walk.graph);
+    variants.dedupe();
+    for warning in warnings.into_iter().chain(std::mem::take(&mut walk.skipped)) {
         if !is_allowed(&warning, &workspace.settings.peer_dependency_rules) {
             request.hook.on_warning(warning);
         }
     }
-    let lockfile = to_lockfile(workspace, &roots, &walk.graph, &all.variants, &loader);
-    drop((all.variants, walk));
+    let lockfile = to_lockfile(workspace, &roots, &walk.graph, &variants, &loader);
+    drop((variants, walk));
     rt::drop_aside(loader.into_packuments());
     Ok(lockfile)
 }

@@ -6,7 +6,7 @@ use super::peers::{Variant, Variants};
 use super::roots::{ImporterRoots, Roots};
 use crate::lockfile::{
     CatalogEntry, DepPath, DirectDependency, Importer, LOCKFILE_VERSION, LockedPackage, Lockfile, LockfileSettings,
-    Snapshot, dep_path_of, name_and_version, reference_to, settings_checksum,
+    Snapshot, name_and_version, reference_to, settings_checksum,
 };
 use crate::manifest::DependencyKind;
 use crate::package::PackageId;
@@ -38,12 +38,13 @@ pub(super) fn to_lockfile(
         lockfile.importers.insert(id.clone(), importer(roots, direct));
     }
     let with_url = workspace.settings.lockfile_include_tarball_url;
-    for (dep_path, variant) in &variants.by_dep_path {
+    let reached = Reached::of(roots, graph, variants);
+    for (dep_path, variant) in variants.by_dep_path.iter().filter(|(dep_path, _)| reached.all.contains(dep_path)) {
         let package = &graph.packages[variant.package];
         lockfile.packages.entry(package.key.clone()).or_insert_with(|| locked(package, loader, with_url));
-        lockfile.snapshots.insert(dep_path.clone(), snapshot(package, variant));
+        let snapshot = Snapshot { optional: !reached.needed.contains(dep_path), ..snapshot(package, variant) };
+        lockfile.snapshots.insert(dep_path.clone(), snapshot);
     }
-    mark_optional(&mut lockfile);
     lockfile
 }
 
@@ -97,41 +98,43 @@ fn snapshot(package: &GraphPackage, variant: &Variant) -> Snapshot {
     snapshot
 }
 
-/// Sets `optional` where only optional edges lead, and drops what nothing reaches.
-fn mark_optional(lockfile: &mut Lockfile) {
-    let importers = lockfile.importers.values();
-    let direct = |map: &BTreeMap<String, DirectDependency>| -> Vec<DepPath> {
-        let dep_paths = map.iter().map(|(alias, dependency)| dep_path_of(alias, &dependency.version));
-        // What is left is a link to a directory.
-        dep_paths.filter(|dep_path| lockfile.snapshots.contains_key(dep_path)).collect()
-    };
-    let (mut needed, mut optional) = (Vec::new(), Vec::new());
-    for importer in importers {
-        needed.extend(direct(&importer.dependencies));
-        needed.extend(direct(&importer.dev_dependencies));
-        optional.extend(direct(&importer.optional_dependencies));
-    }
-    let needed = reach(lockfile, needed, false);
-    optional.extend(needed.iter().cloned());
-    let all = reach(lockfile, optional, true);
-    lockfile.snapshots.retain(|dep_path, _| all.contains(dep_path));
-    for (dep_path, snapshot) in &mut lockfile.snapshots {
-        snapshot.optional = !needed.contains(dep_path);
-    }
-    let keys: BTreeSet<&str> =
-        lockfile.snapshots.keys().map(|dep_path| crate::lockfile::package_key(dep_path)).collect();
-    lockfile.packages.retain(|key, _| keys.contains(key.as_str()));
+/// What the projects lead to.
+struct Reached<'a> {
+    graph: &'a Graph,
+    variants: &'a Variants,
+    /// What is installed.
+    all: BTreeSet<&'a DepPath>,
+    /// What is needed: not only optional edges lead there.
+    needed: BTreeSet<&'a DepPath>,
 }
 
-fn reach(lockfile: &Lockfile, from: Vec<DepPath>, over_optional: bool) -> BTreeSet<DepPath> {
-    let mut found: BTreeSet<DepPath> = BTreeSet::new();
-    let mut pending = from;
-    while let Some(dep_path) = pending.pop() {
-        // What is no snapshot is a directory.
-        let Some(snapshot) = lockfile.snapshots.get(&dep_path).filter(|_| !found.contains(&dep_path)) else { continue };
-        found.insert(dep_path.clone());
-        let optional = over_optional.then_some(&snapshot.optional_dependencies).into_iter().flatten();
-        pending.extend(snapshot.dependencies.iter().chain(optional).map(|(alias, to)| dep_path_of(alias, to)));
+impl<'a> Reached<'a> {
+    fn of(roots: &Roots, graph: &'a Graph, variants: &'a Variants) -> Self {
+        let mut reached = Reached { graph, variants, all: BTreeSet::new(), needed: BTreeSet::new() };
+        let (mut needed, mut optional) = (Vec::new(), Vec::new());
+        for (id, roots) in roots {
+            for (alias, root) in &roots.resolved {
+                let from = if root.kind == DependencyKind::Optional { &mut optional } else { &mut needed };
+                from.extend(variants.direct[id].get(alias));
+            }
+        }
+        reached.needed = reached.from(needed, false);
+        optional.extend(&reached.needed);
+        reached.all = reached.from(optional, true);
+        reached
     }
-    found
+
+    fn from(&self, mut pending: Vec<&'a DepPath>, over_optional: bool) -> BTreeSet<&'a DepPath> {
+        let mut found = BTreeSet::new();
+        while let Some(dep_path) = pending.pop() {
+            // What is no variant is a directory.
+            let Some(variant) = self.variants.by_dep_path.get(dep_path).filter(|_| found.insert(dep_path)) else {
+                continue;
+            };
+            let manifest = &self.graph.packages[variant.package].manifest;
+            let follow = |(alias, _): &(&String, _)| over_optional || !manifest.is_optional(alias);
+            pending.extend(variant.dependencies.iter().filter(follow).map(|(_, to)| to));
+        }
+        found
+    }
 }

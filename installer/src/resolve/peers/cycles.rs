@@ -1,6 +1,7 @@
 //! What leads back to itself.
 
 use petgraph::algo::kosaraju_scc;
+use petgraph::graph::DiGraph;
 use petgraph::graphmap::{DiGraphMap, NodeTrait};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +12,19 @@ pub fn cyclic<T: NodeTrait>(edges: &BTreeMap<T, BTreeSet<T>>) -> BTreeSet<T> {
     kosaraju_scc(&graph).into_iter().filter(on_cycle).flatten().collect()
 }
 
-/// Numbers the nodes of a graph so that those have the same number that can be reached from each other.
-pub fn components(edges: impl IntoIterator<Item = (usize, usize)>) -> BTreeMap<usize, usize> {
-    let graph: DiGraphMap<usize, ()> = edges.into_iter().collect();
-    let components = kosaraju_scc(&graph).into_iter().enumerate();
-    components.flat_map(|(number, nodes)| nodes.into_iter().map(move |node| (node, number))).collect()
+/// Numbers the nodes of a graph, which are `0..count`, so that those have the same number that can be reached from each other.
+pub fn components(count: usize, edges: impl IntoIterator<Item = (usize, usize)>) -> Vec<usize> {
+    let mut graph: DiGraph<(), (), usize> = DiGraph::from_edges(edges);
+    while graph.node_count() < count {
+        graph.add_node(());
+    }
+    let mut numbers = vec![0; count];
+    for (number, nodes) in kosaraju_scc(&graph).into_iter().enumerate() {
+        for node in nodes {
+            numbers[node.index()] = number;
+        }
+    }
+    numbers
 }
 
 #[cfg(test)]
@@ -31,8 +40,8 @@ mod tests {
 
     #[test]
     fn what_can_be_reached_from_each_other() {
-        let numbers = components([(1, 2), (2, 3), (3, 1), (3, 4), (4, 5)]);
-        assert!(numbers[&1] == numbers[&2] && numbers[&2] == numbers[&3]);
-        assert!(numbers[&3] != numbers[&4] && numbers[&4] != numbers[&5]);
+        let numbers = components(7, [(1, 2), (2, 3), (3, 1), (3, 4), (4, 5)]);
+        assert!(numbers[1] == numbers[2] && numbers[2] == numbers[3]);
+        assert_eq!([0, 3, 4, 5, 6].map(|node| numbers[node]).into_iter().collect::<BTreeSet<_>>().len(), 5);
     }
 }

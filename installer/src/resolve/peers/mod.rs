@@ -25,7 +25,7 @@ use self::found::{FoundBefore, Missing, Peers};
 use self::names::{Names, Pending};
 use self::scope::Scope;
 use self::tree::{Below, NodeId, Nodes, Tree};
-use self::variants::Resolved;
+use self::variants::{AllNodes, Resolved};
 use super::graph::{Graph, PackageIndex};
 use super::packuments::ResolveWarning;
 use super::specifier::target_of;
@@ -61,19 +61,25 @@ impl Direct {
 }
 
 /// What looking for all peers came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct AllPeers {
-    pub variants: Variants,
     pub found: BTreeMap<ImporterId, Found>,
     /// Peers that are there in a version that is not accepted.
     pub warnings: BTreeSet<ResolveWarning>,
+    nodes: AllNodes,
+}
+
+impl AllPeers {
+    /// The variants of each package of the graph in which they were found.
+    pub fn into_variants(self, graph: &Graph) -> Variants {
+        self.nodes.variants(|package| short_name(graph, package))
+    }
 }
 
 /// Finds the peers of everything that the projects have.
 pub(super) fn resolve_peers(graph: &Graph, direct: &BTreeMap<ImporterId, Direct>, patches: &Patches) -> AllPeers {
     let mut search = Search::new(graph, direct, patches);
-    let mut all = AllPeers::default();
-    let mut nodes = BTreeMap::new();
+    let (mut found, mut own_nodes) = (BTreeMap::new(), BTreeMap::new());
     let mut root = Scope::default();
     // The root project is the first: its name sorts before all others.
     for (id, direct) in direct {
@@ -81,14 +87,12 @@ pub(super) fn resolve_peers(graph: &Graph, direct: &BTreeMap<ImporterId, Direct>
         if id == ROOT {
             root = Scope::clone(&scope);
         }
-        nodes.insert(id.clone(), own);
-        all.found.insert(id.clone(), std::mem::take(&mut search.found));
+        own_nodes.insert(id.clone(), own);
+        found.insert(id.clone(), std::mem::take(&mut search.found));
     }
-    let Search { tree, mut names, resolved, warnings, .. } = search;
-    names.finish(|node| short_name(graph, tree.package(node)));
-    all.variants = Variants::of(&tree, &names, resolved, nodes);
-    all.warnings = warnings;
-    all
+    let Search { tree, names, resolved, warnings, .. } = search;
+    let nodes = AllNodes { places: tree.into_places(), names, resolved, direct: own_nodes };
+    AllPeers { found, warnings, nodes }
 }
 
 /// Finds the peers of everything that one of the projects has.
@@ -360,6 +364,9 @@ impl<'g> Search<'g> {
     /// The dep path of a package without peers.
     fn base_name(&self, package: PackageIndex) -> String {
         let package = &self.graph.packages[package];
+        if self.patches.is_empty() {
+            return package.key.clone();
+        }
         let patch = self.patches.find(&package.name, &package.version.to_string());
         package.key.clone() + &patch.map_or_else(String::new, |patch| suffix(&patch.hash))
     }

@@ -32,8 +32,8 @@ pub struct Tree<'g> {
     leaves: BTreeMap<PackageIndex, NodeId>,
     /// The nodes that cut edges lead to.
     targets: BTreeMap<PackageIndex, NodeId>,
-    /// Packages that are on a cycle with each other have the same number.
-    components: BTreeMap<PackageIndex, usize>,
+    /// Package → number: those that are on a cycle with each other have the same.
+    components: Vec<usize>,
 }
 
 struct Node {
@@ -52,7 +52,7 @@ impl<'g> Tree<'g> {
             nodes: Vec::new(),
             leaves: BTreeMap::new(),
             targets: BTreeMap::new(),
-            components: components(edges),
+            components: components(graph.packages.len(), edges),
         }
     }
 
@@ -70,6 +70,11 @@ impl<'g> Tree<'g> {
         let mut path: Vec<_> = std::iter::successors(Some(node), |node| self.nodes[*node].above).collect();
         path.reverse();
         path.into_iter().map(|node| self.nodes[node].package).collect()
+    }
+
+    /// The package of each node, and how many packages are above it.
+    pub fn into_places(self) -> Vec<(PackageIndex, usize)> {
+        self.nodes.into_iter().map(|node| (node.package, node.depth)).collect()
     }
 
     /// How many packages are above a node.
@@ -109,7 +114,7 @@ impl<'g> Tree<'g> {
 
     fn is_cut(&self, from: PackageIndex, to: PackageIndex) -> bool {
         let packages = &self.graph.packages;
-        self.components.get(&from) == self.components.get(&to) && packages[to].key <= packages[from].key
+        self.components[from] == self.components[to] && packages[to].key <= packages[from].key
     }
 
     fn target(&mut self, package: PackageIndex) -> NodeId {

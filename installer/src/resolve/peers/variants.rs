@@ -1,7 +1,7 @@
 //! The variants of packages that a lockfile has as snapshots.
 
 use super::names::Names;
-use super::tree::{NodeId, Tree};
+use super::tree::NodeId;
 use crate::lockfile::DepPath;
 use crate::resolve::graph::PackageIndex;
 use crate::workspace::ImporterId;
@@ -37,21 +37,29 @@ pub struct Resolved {
     pub peers: BTreeSet<String>,
 }
 
-impl Variants {
-    /// What the nodes come to, once all have their names. Of nodes with the same name the highest counts.
-    pub fn of(
-        tree: &Tree<'_>,
-        names: &Names,
-        resolved: BTreeMap<NodeId, Resolved>,
-        direct: BTreeMap<ImporterId, Vec<(String, NodeId)>>,
-    ) -> Variants {
+/// What a search has found, before anybody asks which variants that comes to: most searches are repeated with more peers.
+#[derive(Debug)]
+pub struct AllNodes {
+    /// The package of each node, and how many packages are above it.
+    pub places: Vec<(PackageIndex, usize)>,
+    pub names: Names,
+    pub resolved: BTreeMap<NodeId, Resolved>,
+    pub direct: BTreeMap<ImporterId, Vec<(String, NodeId)>>,
+}
+
+impl AllNodes {
+    /// What the nodes come to, each with its name; `short` is a package's without its peers. Of nodes with the same name the
+    /// highest counts.
+    pub fn variants(self, short: impl Fn(PackageIndex) -> String) -> Variants {
+        let AllNodes { places, mut names, resolved, direct } = self;
+        names.finish(|node| short(places[node].0));
         let name = |node: NodeId| names.get(node).cloned().unwrap_or_default();
         let named =
             |nodes: &[(String, NodeId)]| nodes.iter().map(|(alias, node)| (alias.clone(), name(*node))).collect();
         let mut variants = Variants::default();
         let mut depths: BTreeMap<DepPath, usize> = BTreeMap::new();
         for node in &names.order {
-            let (dep_path, package, depth) = (name(*node), tree.package(*node), tree.depth(*node));
+            let (dep_path, (package, depth)) = (name(*node), places[*node]);
             let Some(found) = resolved.get(node) else {
                 // What was found elsewhere is here too.
                 depths.entry(dep_path).and_modify(|known| *known = depth.min(*known));
