@@ -1,13 +1,15 @@
 //! Which tarballs are being downloaded into this store, known to every process: one lock a tarball, all in one file.
 //!
-//! A lock is a byte of `locks`, at an offset drawn from the row's key. It is held from before the
-//! request until the row is committed, so whoever gets it afterwards finds the row. The system takes the locks of a process
-//! back when it ends, however it ends. Within a process the coordination above decides; here its tasks count as one holder.
+//! A lock is a byte of `locks`, at an offset drawn from the row's key. It is held from before the request until the row is
+//! committed, so whoever gets it afterwards finds the row. The system takes the locks of a process back when it ends, however
+//! it ends. Within a process the coordination above decides; here its tasks count as one holder.
 //!
 //! An install that knows that nobody else has used the store since it came need not look into the index under each lock. So
-//! all installs share the lock of one place, and who comes leaves a word in the file. Whoever came before is seen by that lock
-//! or has ended, whoever comes later leaves another word before it touches a tarball; which makes the order of
-//! [`DownloadLocks::come`] and [`DownloadLocks::look_around`] all that there is to it.
+//! all installs share the lock of one place, and who comes leaves a word at the beginning of the file. Whoever came before is
+//! seen by that lock, or has ended and committed all it had. Whoever comes later leaves another word before it touches a
+//! tarball, and whoever then takes the same tarball's lock reads it. That is why [`DownloadLocks::come`] goes before
+//! [`DownloadLocks::look_around`], and both before the first look into the index. One that cannot leave its word, because the
+//! disk is full, may cost a second download.
 
 use super::{RowKey, StoreDir};
 use crate::rt::{self, LockFile};
