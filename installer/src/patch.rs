@@ -73,13 +73,11 @@ impl Patches {
         Ok(Patches(patches))
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The patch of a package: that of its version goes before those of ranges, and they before that of its name.
     pub fn find(&self, name: &str, version: &str) -> Option<&Arc<Patch>> {
+        if self.0.is_empty() {
+            return None;
+        }
         let of_range = || {
             let version = Version::parse_from_npm(version).ok()?;
             let ranges = self.0.iter().filter_map(|(selector, patch)| {

@@ -364,9 +364,6 @@ impl<'g> Search<'g> {
     /// The dep path of a package without peers.
     fn base_name(&self, package: PackageIndex) -> String {
         let package = &self.graph.packages[package];
-        if self.patches.is_empty() {
-            return package.key.clone();
-        }
         let patch = self.patches.find(&package.name, &package.version.to_string());
         package.key.clone() + &patch.map_or_else(String::new, |patch| suffix(&patch.hash))
     }
