@@ -313,9 +313,15 @@ pub trait Locks: Send + Sync + std::fmt::Debug {
     /// When the simulated filesystem has no locks.
     fn is_held_elsewhere(&self, place: u64) -> std::io::Result<bool>;
     /// Leaves a word in the file, in place of the last one.
-    fn sign(&self, word: &str);
+    ///
+    /// # Errors
+    /// When the simulated disk refuses.
+    fn sign(&self, word: &str) -> std::io::Result<()>;
     /// Whether this is the word that was left last.
-    fn is_signed(&self, word: &str) -> bool;
+    ///
+    /// # Errors
+    /// When the simulated disk refuses.
+    fn is_signed(&self, word: &str) -> std::io::Result<bool>;
 }
 
 impl LockFile {
@@ -331,51 +337,13 @@ impl LockFile {
         }
         disk.locks(path).map(LockFile)
     }
+}
 
-    /// Locks a place, unless another holder has it; says whether it did.
-    ///
-    /// # Errors
-    /// When the simulated filesystem has no locks.
-    pub fn try_lock(&self, place: u64) -> std::io::Result<bool> {
-        self.0.try_lock(place)
-    }
+impl std::ops::Deref for LockFile {
+    type Target = dyn Locks;
 
-    /// Locks a place together with all others who share it, unless a holder has it alone; says whether it did.
-    ///
-    /// # Errors
-    /// When the simulated filesystem has no locks.
-    pub fn try_share(&self, place: u64) -> std::io::Result<bool> {
-        self.0.try_share(place)
-    }
-
-    /// Gives a place back.
-    pub fn unlock(&self, place: u64) {
-        self.0.unlock(place);
-    }
-
-    /// Whether another holder has a place, alone or shared.
-    ///
-    /// # Errors
-    /// When the simulated filesystem has no locks.
-    pub fn is_held_elsewhere(&self, place: u64) -> std::io::Result<bool> {
-        self.0.is_held_elsewhere(place)
-    }
-
-    /// Leaves a word in the file, in place of the last one.
-    ///
-    /// # Errors
-    /// Never: the simulated disk takes it.
-    pub fn sign(&self, word: &str) -> std::io::Result<()> {
-        self.0.sign(word);
-        Ok(())
-    }
-
-    /// Whether this is the word that was left last.
-    ///
-    /// # Errors
-    /// Never: the simulated disk has it.
-    pub fn is_signed(&self, word: &str) -> std::io::Result<bool> {
-        Ok(self.0.is_signed(word))
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
 }
 

@@ -244,12 +244,11 @@ impl TarballRequest {
         if !agreeing {
             return Ok(Turn::Download(None));
         }
-        if let Some(lock) = self.claim_alone() {
-            rt::point(Point::LockHeld).await;
-            return Ok(Turn::Download(Some(lock)));
-        }
         let before = if self.may_be_stale() { Before::ClaimUnseen } else { Before::Claim };
-        let turn = self.look(before).await?;
+        let turn = match self.claim_alone() {
+            Some(lock) => Turn::Download(Some(lock)),
+            None => self.look(before).await?,
+        };
         if let Turn::Download(Some(_)) = turn {
             rt::point(Point::LockHeld).await;
         }
