@@ -55,15 +55,17 @@ pub(crate) fn with_whole<T>(gzip: &[u8], then: impl FnOnce(&[u8]) -> T) -> Optio
     done
 }
 
-/// The least room that is enough, or new room.
+/// The least room that is enough, or more than there is.
 fn take(length: usize) -> io::Result<Tools> {
     let mut kept = kept();
     let enough = kept.partition_point(|tools| tools.room.len() < length);
     if enough < kept.len() {
         return Ok(kept.remove(enough));
     }
+    let largest = kept.pop();
     drop(kept);
-    Ok(Tools { decompressor: Decompressor::new(), room: room(length)? })
+    let decompressor = largest.map_or_else(Decompressor::new, |tools| tools.decompressor);
+    room(length).map(|room| Tools { decompressor, room })
 }
 
 /// New room for that much.
