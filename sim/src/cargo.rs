@@ -44,14 +44,12 @@ pub fn plain(arguments: &[&str]) -> Command {
     command
 }
 
-/// Builds one of the simulator's programs from the workspace in `dir`, with features of the simulator, separated by commas;
-/// where it is, or none where it does not build.
+/// Builds one of the simulator's programs from the workspace in `dir`; where it is, or none where it does not build.
 ///
 /// # Errors
 /// Cargo cannot be run.
-pub fn build(dir: &Path, program: &str, features: &str) -> io::Result<Option<PathBuf>> {
-    let arguments =
-        ["build", "--quiet", "--profile", "sim", "--package", "sim", "--bin", program, "--features", features];
+pub fn build(dir: &Path, program: &str) -> io::Result<Option<PathBuf>> {
+    let arguments = ["build", "--quiet", "--profile", "sim", "--package", "sim", "--bin", program];
     let status = cargo(&arguments).current_dir(dir).status()?;
     let path = workspace().join(TARGET_DIR).join("sim").join(format!("{program}{}", env::consts::EXE_SUFFIX));
     Ok(status.success().then_some(path))

@@ -7,18 +7,13 @@ use std::process::{Command, ExitCode};
 /// The simulator could not be built or started: bad input, not a failed oracle.
 const EXIT_NOT_STARTED: u8 = 2;
 
-/// The command that needs the feature of the same name.
-const COORDINATORS: &str = "coordinators";
-
 /// Builds the simulator, then runs it with this program's arguments.
 pub fn main() -> ExitCode {
     let not_started = |problem: String| {
         eprintln!("error: {problem}");
         ExitCode::from(EXIT_NOT_STARTED)
     };
-    // The libraries that it compares are of no use to any other command.
-    let features = if env::args().nth(1).is_some_and(|command| command == COORDINATORS) { COORDINATORS } else { "" };
-    let program = match cargo::build(cargo::workspace(), "lockstep-sim", features) {
+    let program = match cargo::build(cargo::workspace(), "lockstep-sim") {
         Ok(Some(program)) => program,
         Ok(None) => return not_started("the simulator does not build".to_owned()),
         Err(error) => return not_started(format!("cannot run cargo: {error}")),

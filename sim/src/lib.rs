@@ -33,7 +33,7 @@ pub mod cli;
 mod clock;
 #[cfg(madsim)]
 pub mod committed;
-#[cfg(all(madsim, feature = "coordinators"))]
+#[cfg(madsim)]
 pub mod coordinators;
 #[cfg(madsim)]
 pub mod cost;

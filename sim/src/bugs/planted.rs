@@ -3,15 +3,25 @@
 
 use crate::bugs::Coordination;
 use crate::cargo;
-use crate::planted::{Copy, PlantError, Planted};
+use crate::planted::{Change, Copy, PlantError, Planted};
 use clap::ValueEnum as _;
 use std::path::{Path, PathBuf};
 
 /// The copy's program has another name: both lie in one directory of builds.
 const PROGRAM: &str = "lockstep-sim-planted";
 
-const COPY: Copy =
-    Copy { dir: "target/planted", different: &[("sim/Cargo.toml", "\"lockstep-sim\"", "\"lockstep-sim-planted\"")] };
+/// What is different in the copy. Cargo takes packages of one name and version for the same, whichever workspace they lie in: each
+/// build would throw the other's away.
+const DIFFERENT: [Change; 2] = [
+    ("sim/Cargo.toml", "\"lockstep-sim\"", "\"lockstep-sim-planted\""),
+    (
+        "Cargo.toml",
+        concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "\""),
+        concat!("\nversion = \"", env!("CARGO_PKG_VERSION"), "+planted\""),
+    ),
+];
+
+const COPY: Copy = Copy { dir: "target/planted", different: &DIFFERENT };
 
 /// A bug, as its file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +89,7 @@ impl Bug {
 /// [`PlantError`]: a stale bug, most likely.
 pub fn build(bugs: &[Bug]) -> Result<PathBuf, PlantError> {
     let copy = COPY.of(&bugs.iter().map(|bug| &bug.planted).collect::<Vec<_>>())?;
-    let built = cargo::build(&copy, PROGRAM, "");
+    let built = cargo::build(&copy, PROGRAM);
     built.map_err(|source| PlantError::Io { path: "cargo".into(), source })?.ok_or(PlantError::Unbuildable)
 }
 

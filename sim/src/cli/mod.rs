@@ -2,7 +2,6 @@
 
 mod args;
 mod bugs;
-#[cfg(feature = "coordinators")]
 mod coordinators;
 mod cost;
 mod exhaust;
@@ -51,12 +50,8 @@ enum InputError {
     NoSuchPromise { name: String },
     #[error("{name} cannot be measured: {message}")]
     BugFailed { name: String, message: String },
-    #[cfg(feature = "coordinators")]
     #[error("there is no coordinator {name}; there are {names}")]
     NoSuchContender { name: String, names: String },
-    #[cfg(not(feature = "coordinators"))]
-    #[error("this program was built without the coordinators of others; `cargo sim coordinators` builds one with them")]
-    NoCoordinators,
     #[error("there is no scenario {name}; `cargo sim list` shows those there are")]
     NoSuchScenario { name: String },
     #[error("{} is there already", path.display())]
@@ -110,10 +105,7 @@ pub fn main() -> ExitCode {
         Some(Command::Exhaust(args)) => exhaust::all(&cli, args),
         Some(Command::Bugs(args)) => bugs::bugs(&cli, args),
         Some(Command::Promises(args)) => promises::promises(&cli, args),
-        #[cfg(feature = "coordinators")]
         Some(Command::Coordinators(args)) => coordinators::coordinators(&cli, args),
-        #[cfg(not(feature = "coordinators"))]
-        Some(Command::Coordinators(_)) => Err(InputError::NoCoordinators),
         Some(Command::Cost(args)) => cost::cost(args),
         Some(Command::Gate(args)) => gate::gate(&cli, args),
         Some(Command::Merge(args)) => gate::merge(&cli, args),

@@ -68,9 +68,10 @@ impl Copy {
         }
         let mut bytes = at(&from, fs::read(&from))?;
         let file = name.to_string_lossy().replace('\\', "/");
-        if let Some((_, find, replace)) = self.different.iter().chain([&LINTS]).find(|(changed, ..)| *changed == file) {
+        for (_, find, replace) in self.different.iter().chain([&LINTS]).filter(|(changed, ..)| *changed == file) {
             bytes = String::from_utf8_lossy(&bytes).replace(find, replace).into_bytes();
-        } else if file == SWITCH_FILE || all.iter().any(|planted| planted.edits.iter().any(|edit| edit.file == file)) {
+        }
+        if file == SWITCH_FILE || all.iter().any(|planted| planted.edits.iter().any(|edit| edit.file == file)) {
             bytes = planted(all, &file, &String::from_utf8_lossy(&bytes))?.into_bytes();
         }
         if fs::read(&to).is_ok_and(|there| there == bytes) {

@@ -6,7 +6,7 @@
 
 mod copy;
 
-pub use copy::{Copy, check};
+pub use copy::{Change, Copy, check};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
