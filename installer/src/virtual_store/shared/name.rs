@@ -8,7 +8,7 @@
 use crate::config::{BuildPolicy, Verdict};
 use crate::lockfile::{DepPath, LockedPackage, Lockfile, name_and_version, package_key};
 use petgraph::algo::kosaraju_scc;
-use petgraph::graphmap::DiGraphMap;
+use petgraph::graph::{DiGraph, NodeIndex};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,46 +45,61 @@ pub struct Named {
 /// something else whose bytes no integrity pins.
 pub fn names(request: NameRequest<'_>) -> BTreeMap<DepPath, Named> {
     let dep_paths: Vec<&DepPath> = request.snapshots.iter().collect();
-    let edges: Vec<BTreeMap<String, DepPath>> = dep_paths.iter().map(|dep_path| edges(request, dep_path)).collect();
-    let mut graph: DiGraphMap<usize, ()> = DiGraphMap::new();
-    for (node, edges) in edges.iter().enumerate() {
-        graph.add_node(node);
-        let number = |dep_path: &DepPath| dep_paths.binary_search(&dep_path).expect("edges lead to snapshots");
-        edges.values().for_each(|dep_path| _ = graph.add_edge(node, number(dep_path), ()));
-    }
-    let mut hashes: BTreeMap<&DepPath, String> = BTreeMap::new();
+    let edges: Vec<Vec<(&str, usize)>> =
+        dep_paths.iter().map(|dep_path| edges(request, &dep_paths, dep_path)).collect();
+    let mut hashes: Vec<Option<String>> = vec![None; dep_paths.len()];
     let mut named = BTreeMap::new();
-    // What a component leads to comes before it.
-    for mut component in kosaraju_scc(&graph) {
-        component.sort_unstable();
-        let members: BTreeSet<&DepPath> = component.iter().map(|node| dep_paths[*node]).collect();
+    for component in components(&edges) {
         let describe = |node: &usize| {
-            let package = Package::of(request, dep_paths[*node])?;
-            let reference = |(alias, dep_path): (&String, &DepPath)| {
-                let reference = match members.get(dep_path) {
-                    Some(member) => Reference::Within((*member).clone()),
-                    None => Reference::Hash(hashes.get(dep_path)?.clone()),
-                };
-                Some((alias.clone(), reference))
-            };
-            let dependencies = edges[*node].iter().map(reference).collect::<Option<_>>()?;
-            Some(Described { package, dependencies })
+            let dependencies = edges[*node].iter().map(|(alias, to)| match component.contains(to) {
+                true => Some((*alias, Reference::Within(dep_paths[*to]))),
+                false => Some((*alias, Reference::Hash(hashes[*to].as_deref()?))),
+            });
+            let dependencies = dependencies.collect::<Option<_>>()?;
+            Some(Described { package: Package::of(request, dep_paths[*node])?, dependencies })
         };
         let Some(described) = component.iter().map(describe).collect::<Option<Vec<_>>>() else { continue };
-        for node in component {
-            let dep_path = dep_paths[node];
+        let name = |(node, Described { package, .. }): (&usize, &Described<'_>)| {
             // One that is alone is told by what it is; of several that lead to each other, each by its name too.
-            let own = if members.len() > 1 { dep_path.as_str() } else { "" };
+            let own = if component.len() > 1 { dep_paths[*node].as_str() } else { "" };
             let text = serde_json::to_vec(&(&described, own)).expect("it is plain data");
             let hash = hex::encode(Sha256::digest(text));
-            let package = Package::of(request, dep_path).expect("it has just been described");
-            let path = package.path().join(&hash);
-            let builds = may_build(request.builds, dep_path);
-            named.insert(dep_path.clone(), Named { path, dependencies: edges[node].clone(), builds });
-            hashes.insert(dep_path, hash);
+            let path = dir_of_package(package.name, package.version).join(&hash);
+            let dependencies = edges[*node].iter().map(|(alias, to)| ((*alias).to_owned(), dep_paths[*to].clone()));
+            let builds = may_build(request.builds, dep_paths[*node]);
+            (hash, Named { path, dependencies: dependencies.collect(), builds })
+        };
+        let names: Vec<(String, Named)> = component.iter().zip(&described).map(name).collect();
+        for (node, (hash, name)) in component.into_iter().zip(names) {
+            named.insert(dep_paths[node].clone(), name);
+            hashes[node] = Some(hash);
         }
     }
     named
+}
+
+/// What leads to each other, sorted; what a component leads to comes before it.
+fn components(edges: &[Vec<(&str, usize)>]) -> Vec<Vec<usize>> {
+    let pairs = edges.iter().enumerate().flat_map(|(node, edges)| edges.iter().map(move |(_, to)| (node, *to)));
+    let mut graph: DiGraph<(), (), usize> = DiGraph::default();
+    edges.iter().for_each(|_| _ = graph.add_node(()));
+    graph.extend_with_edges(pairs);
+    let sorted = |component: Vec<NodeIndex<usize>>| {
+        let mut component: Vec<usize> = component.into_iter().map(NodeIndex::index).collect();
+        component.sort_unstable();
+        component
+    };
+    kosaraju_scc(&graph).into_iter().map(sorted).collect()
+}
+
+/// `<scope>/<name>/<version>`, where `@` alone is the scope of what has none: what all variants of a package lie in.
+pub fn dir_of_package(name: &str, version: &str) -> PathBuf {
+    let (scope, name) = name.split_once('/').unwrap_or(("@", name));
+    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '+' | '_');
+    let version: String = version.chars().map(|c| if plain(c) { c } else { '+' }).collect();
+    // What is no version may begin like the way out.
+    let version = if version.starts_with('.') { format!("v{version}") } else { version };
+    PathBuf::from(scope).join(name).join(version)
 }
 
 /// Whether anything among the snapshots may build, so that the engine matters.
@@ -96,10 +111,11 @@ fn may_build(builds: &BuildPolicy, dep_path: &str) -> bool {
     name_and_version(dep_path).is_some_and(|(name, version)| builds.verdict(name, version) == Verdict::Runs)
 }
 
-fn edges(request: NameRequest<'_>, dep_path: &str) -> BTreeMap<String, DepPath> {
+/// The name beside the package and the number of each snapshot that it leads to, by name.
+fn edges<'a>(request: NameRequest<'a>, dep_paths: &[&DepPath], dep_path: &str) -> Vec<(&'a str, usize)> {
+    let number = |dep_path: &DepPath| dep_paths.binary_search(&dep_path).ok();
     let edges = request.lockfile.dependencies_of(dep_path).into_iter();
-    let installed = edges.filter(|(_, dep_path)| request.snapshots.contains(dep_path));
-    installed.map(|(alias, dep_path)| (alias.to_owned(), dep_path)).collect()
+    edges.filter_map(|(alias, dep_path)| Some((alias, number(&dep_path)?))).collect()
 }
 
 /// What a package is, apart from its dependencies.
@@ -115,15 +131,15 @@ struct Package<'a> {
 #[derive(Debug, Serialize)]
 struct Described<'a> {
     package: Package<'a>,
-    dependencies: BTreeMap<String, Reference>,
+    dependencies: BTreeMap<&'a str, Reference<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-enum Reference {
+enum Reference<'a> {
     /// A dependency that does not lead back.
-    Hash(String),
+    Hash(&'a str),
     /// One that does.
-    Within(DepPath),
+    Within(&'a str),
 }
 
 impl<'a> Package<'a> {
@@ -143,16 +159,6 @@ impl<'a> Package<'a> {
             patch: patch.unwrap_or_default(),
             engine: may_build(request.builds, dep_path).then_some(request.engine),
         })
-    }
-
-    /// `<scope>/<name>/<version>`, where `@` alone is the scope of what has none.
-    fn path(&self) -> PathBuf {
-        let (scope, name) = self.name.split_once('/').unwrap_or(("@", self.name));
-        let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '+' | '_');
-        let version: String = self.version.chars().map(|c| if plain(c) { c } else { '+' }).collect();
-        // What is no version may begin like the way out.
-        let version = if version.starts_with('.') { format!("v{version}") } else { version };
-        PathBuf::from(scope).join(name).join(version)
     }
 }
 
