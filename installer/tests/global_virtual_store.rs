@@ -7,6 +7,7 @@
 use crate::support::{LocalRegistry, Package, command, failed, project, run, says, succeeded};
 use installer::store::StoreDir;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -148,6 +149,20 @@ fn packages_are_put_in_place_once_for_all_projects() {
     says(&text, &["app 1.0.0"]);
     assert_eq!(machine.registry.requests(), 0);
     assert_eq!(std::fs::read_link(b.join("node_modules/app")).unwrap(), target);
+}
+
+/// Its files are of no use to an install that only leads to it, so nobody looks whether the store has them.
+#[test]
+fn what_is_there_for_all_projects_is_not_prefetched() {
+    let machine = Machine::new();
+    machine.install(&machine.app("a"), &[]);
+    std::fs::remove_dir_all(machine.store().files_dir()).unwrap();
+    machine.registry.forget_requests();
+    let b = machine.app("b");
+    machine.install(&b, &[]);
+    assert_eq!(machine.registry.tarball_requests(), BTreeMap::new());
+    machine.install(&b, &["--force"]);
+    assert_eq!(machine.registry.tarball_requests().len(), 3, "they are made anew, and need files");
 }
 
 #[test]

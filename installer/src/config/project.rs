@@ -225,6 +225,11 @@ const SIMPLE: [&str; 41] = [
 ];
 
 impl ProjectSettings {
+    /// Whether packages are put in place once for all projects. A tree of real directories has none that it could share.
+    pub fn shares_packages(&self) -> bool {
+        self.enable_global_virtual_store && self.node_linker != NodeLinker::Hoisted
+    }
+
     /// What the paths of patches are relative to: the workspace's directory, also for a project in `root` that it does not
     /// count among its own.
     pub fn patches_root<'a>(&'a self, root: &'a Path) -> &'a Path {

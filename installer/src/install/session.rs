@@ -5,10 +5,11 @@ use crate::git::RemoteRefs;
 use crate::lockfile::Platform;
 use crate::registry::RegistryClient;
 use crate::reporter::{ProgressEvent, Reporter};
-use crate::resolve::PrefetchingResolver;
+use crate::resolve::{Dispensable, PrefetchingResolver};
 use crate::rt;
 use crate::store::{StoreDir, StoreIndexWriter, WriterHandle, WriterSettings};
 use crate::tarball::{Beside, Coordinator, Downloader};
+use crate::virtual_store::shared::name::dir_of_package;
 use crate::virtual_store::{Coordination, Importer, Layout};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,8 +55,15 @@ impl<C: Coordinator> Session<C> {
         };
         let downloader = Downloader::new(registry, store.clone(), writer.clone(), beside, options.settings.tarballs);
         let platform = Platform::supported(&options.settings.project.supported_architectures);
+        let (dispensable, told) = (dispensable(&options, &store), reporter.clone());
         Ok(Session {
-            prefetcher: PrefetchingResolver::new(downloader.clone(), cache.clone(), platform.clone(), reporter.clone()),
+            prefetcher: PrefetchingResolver::new(
+                downloader.clone(),
+                cache.clone(),
+                platform.clone(),
+                dispensable,
+                told,
+            ),
             coordination: Coordination { store, cache, shared },
             importer: Arc::new(match options.force {
                 true => Importer::replacing(),
@@ -113,4 +121,13 @@ impl<C: Coordinator> Session<C> {
         summary.residue = Residue { slots_in_progress, permits_in_use };
         Ok(summary)
     }
+}
+
+/// The packages that all projects share, and of which the store has some variant: most likely the one that this install comes to.
+fn dispensable(options: &InstallOptions, store: &StoreDir) -> Dispensable {
+    if options.force || !options.settings.project.shares_packages() {
+        return Arc::new(|_| false);
+    }
+    let links_dir = store.links_dir();
+    Arc::new(move |package| rt::fs::exists(&links_dir.join(dir_of_package(&package.name, &package.version))))
 }

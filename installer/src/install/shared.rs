@@ -5,7 +5,6 @@ use super::engines::node_version;
 use super::project::Project;
 use super::session::Session;
 use super::{InstallError, ProjectError};
-use crate::config::NodeLinker;
 use crate::lockfile::{self, DepPath, Lockfile, Platform};
 use crate::reporter::{ProgressEvent, Stage};
 use crate::rt;
@@ -27,8 +26,7 @@ pub(super) async fn lay_out<C: Coordinator>(
     session: &Session<C>,
     lockfile: &Lockfile,
 ) -> Result<Option<InUse>, InstallError> {
-    let settings = &project.workspace.settings;
-    if !settings.enable_global_virtual_store || settings.node_linker == NodeLinker::Hoisted {
+    if !project.workspace.settings.shares_packages() {
         return Ok(None);
     }
     let (store, builds) = (session.coordination.store.clone(), &session.options.settings.builds);

@@ -37,7 +37,7 @@ pub use self::foreign::{ForeignPackage, ForeignPackages, ForeignSource};
 pub use self::packuments::{
     Detail, Document, NoHook, OnResolved, PackumentError, Packuments, ResolveWarning, ResolvedTarball,
 };
-pub use self::prefetching_resolver::PrefetchingResolver;
+pub use self::prefetching_resolver::{Dispensable, PrefetchingResolver};
 pub use self::registry_packuments::RegistryPackuments;
 pub use self::version_chooser::{ChosenVersion, VersionChooser};
 

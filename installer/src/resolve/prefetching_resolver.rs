@@ -5,17 +5,22 @@
 
 use super::{OnResolved, ResolveWarning, ResolvedTarball};
 use crate::lockfile::Platform;
+use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Point};
 use crate::tarball::{CacheKey, Caller, Coordinator, Downloader, Origin, TarballRequest};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Says of a package that the install will hardly need its files.
+pub type Dispensable = Arc<dyn Fn(&PackageId) -> bool + Send + Sync>;
+
 /// Prefetches what the resolver chooses, for this platform. Lives as long as the install.
 pub struct PrefetchingResolver<C: Coordinator> {
     downloader: Arc<Downloader>,
     coordinator: C,
     platform: Platform,
+    dispensable: Dispensable,
     reporter: Arc<dyn Reporter>,
     started: Mutex<Started>,
 }
@@ -27,9 +32,15 @@ struct Started {
 }
 
 impl<C: Coordinator> PrefetchingResolver<C> {
-    /// Prefetches through `coordinator`.
-    pub fn new(downloader: Arc<Downloader>, coordinator: C, platform: Platform, reporter: Arc<dyn Reporter>) -> Self {
-        PrefetchingResolver { downloader, coordinator, platform, reporter, started: Mutex::default() }
+    /// Prefetches through `coordinator` what is not dispensable.
+    pub fn new(
+        downloader: Arc<Downloader>,
+        coordinator: C,
+        platform: Platform,
+        dispensable: Dispensable,
+        reporter: Arc<dyn Reporter>,
+    ) -> Self {
+        PrefetchingResolver { downloader, coordinator, platform, dispensable, reporter, started: Mutex::default() }
     }
 
     /// Ends the prefetches that still run and waits until they are gone. Their downloads are the coordinator's to end.
@@ -57,10 +68,13 @@ impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
         if !started.keys.insert(request.cache_key()) {
             return;
         }
-        let coordinator = self.coordinator.clone();
+        let (coordinator, dispensable) = (self.coordinator.clone(), self.dispensable.clone());
         let name = || format!("prefetch {}", resolved.package);
         let prefetch = async move {
             rt::point(Point::PrefetchStart).await;
+            if dispensable(&request.package) {
+                return;
+            }
             // Whoever needs this package reports what went wrong.
             let _ = request.run_with_mem_cache(&coordinator, Caller::Prefetch).await;
         };
