@@ -97,10 +97,10 @@ const KINDS: &[(&str, &[Kind])] = &[
     ("npm", &[Kind::Npm]),
 ];
 
-/// lockstep as it is, without coordination and with a global virtual store; then other builds of it; then everyone else.
+/// lockstep as it is, without coordination, with a global virtual store and with a tree as bun's; then other builds of it; then everyone else.
 fn peers(args: &Args) -> io::Result<Vec<Peer>> {
     let lockstep = benches::lockstep::executable(args.lockstep.as_deref())?;
-    let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated, Kind::LockstepShared];
+    let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated, Kind::LockstepShared, Kind::LockstepHoisted];
     let mut peers: Vec<_> = kinds.into_iter().map(|kind| Peer::new(kind, lockstep.clone())).collect();
     let mut named = Vec::new();
     for peer in &args.peers {

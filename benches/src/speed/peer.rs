@@ -14,6 +14,8 @@ pub enum Kind {
     LockstepUncoordinated,
     /// lockstep with `enableGlobalVirtualStore`.
     LockstepShared,
+    /// lockstep with `nodeLinker: hoisted`: the tree of directories that bun and npm make.
+    LockstepHoisted,
     /// pnpm 12.
     Pnpm,
     /// pnpm 12 with `enableGlobalVirtualStore`.
@@ -55,6 +57,7 @@ impl Peer {
             Kind::Lockstep => "lockstep",
             Kind::LockstepUncoordinated => "lockstep, coordination none",
             Kind::LockstepShared => "lockstep, global virtual store",
+            Kind::LockstepHoisted => "lockstep, hoisted",
             Kind::Pnpm => "pnpm",
             Kind::PnpmShared => "pnpm, global virtual store, version",
             Kind::Aube => "aube",
@@ -86,16 +89,16 @@ impl Peer {
     pub(super) fn command(&self, place: &Place, registry: &str, frozen: bool) -> Command {
         let mut command = program::isolated(&self.executable, &place.project, &place.home);
         match self.kind {
-            Kind::Lockstep | Kind::LockstepUncoordinated | Kind::LockstepShared => {
+            Kind::Lockstep | Kind::LockstepUncoordinated | Kind::LockstepShared | Kind::LockstepHoisted => {
                 command.args(["install", "--ignore-scripts", "--reporter", "silent", "--registry", registry]);
                 command.arg("--store-dir").arg(&place.store);
                 command.arg(if frozen { "--frozen-lockfile" } else { "--no-frozen-lockfile" });
-                if self.kind == Kind::LockstepUncoordinated {
-                    command.args(["--coordination", "none"]);
-                }
-                if self.kind == Kind::LockstepShared {
-                    command.env("npm_config_enable_global_virtual_store", "true");
-                }
+                match self.kind {
+                    Kind::LockstepUncoordinated => command.args(["--coordination", "none"]),
+                    Kind::LockstepShared => command.env("npm_config_enable_global_virtual_store", "true"),
+                    Kind::LockstepHoisted => command.env("npm_config_node_linker", "hoisted"),
+                    _ => &mut command,
+                };
             }
             Kind::Pnpm | Kind::PnpmShared => {
                 command.args(["install", "--ignore-scripts", "--reporter", "silent", "--registry", registry]);
