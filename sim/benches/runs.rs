@@ -38,7 +38,7 @@ mod measured {
 
     pub fn main() {
         let mut criterion = Criterion::default().configure_from_args().sample_size(20);
-        let race = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/prefetch-cold-race.json");
+        let race = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/prefetch-cold-race.json");
         measure(&mut criterion, "run prefetch-cold-race", Scenario::read(&race).expect("it is a scenario"));
         let thirty = Scenario::from_value(thirty_packages(), Path::new("thirty")).expect("it is a scenario");
         measure(&mut criterion, "run of 30 packages", thirty);

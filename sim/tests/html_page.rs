@@ -2,7 +2,7 @@
 //!
 //! Where there is no Chromium the test says so and passes; with `REQUIRE_BROWSER` set it fails.
 
-#![cfg(madsim)]
+#![cfg(not(madsim))]
 
 use crate::browser::{self, Browser};
 use serde_json::json;

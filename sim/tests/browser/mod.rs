@@ -1,6 +1,6 @@
 //! A headless Chromium, driven by its DevTools protocol.
 
-#![cfg(madsim)]
+#![cfg(not(madsim))]
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
