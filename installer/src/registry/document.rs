@@ -81,8 +81,18 @@ impl Document {
     /// # Errors
     /// When it is no JSON, or no object.
     pub fn parse(json: &[u8]) -> Result<Document, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let mut read = Read { text: Vec::with_capacity(json.len() / KEPT_IN), ..Read::default() };
+        // One look whether all of it is UTF-8 is quicker than one at each text. What nobody asks for need not be.
+        match std::str::from_utf8(json) {
+            Ok(text) => Document::read(serde_json::Deserializer::from_str(text), json.len()),
+            Err(_) => Document::read(serde_json::Deserializer::from_slice(json), json.len()),
+        }
+    }
+
+    fn read<'de>(
+        mut deserializer: serde_json::Deserializer<impl serde_json::de::Read<'de>>,
+        bytes: usize,
+    ) -> Result<Document, serde_json::Error> {
+        let mut read = Read { text: Vec::with_capacity(bytes / KEPT_IN), ..Read::default() };
         deserializer.deserialize_map(&mut read)?;
         deserializer.end()?;
         let Read { dist_tags, mut versions, text } = read;
@@ -359,6 +369,14 @@ mod tests {
         assert_eq!(tags, ["latest 1.0.0"]);
         let twice = r#"{"versions":{"1.0.0":{"os":"a"},"0.1.0":{},"1.0.0":{"os":"b"}}}"#;
         assert_eq!(read(twice), [kept("0.1.0", "{}"), kept("1.0.0", r#"{"os":"b"}"#)], "the last counts");
+    }
+
+    #[test]
+    fn only_what_is_kept_must_be_text() {
+        let packument = |version: &[u8]| [&br#"{"versions":{"1.0.0":{"#[..], version, b"}}}"].concat();
+        let document = Document::parse(&packument(b"\"author\":\"\xff\",\"os\":\"x\"")).unwrap();
+        assert_eq!(document.text(), br#"{"os":"x"}"#);
+        assert!(Document::parse(&packument(b"\"os\":\"\xff\"")).is_err());
     }
 
     #[test]
