@@ -97,7 +97,8 @@ const KINDS: &[(&str, &[Kind])] = &[
     ("npm", &[Kind::Npm]),
 ];
 
-/// lockstep as it is, without coordination, with a global virtual store and with a tree as bun's; then other builds of it; then everyone else.
+/// lockstep as it is, without coordination, with a global virtual store and with a tree as bun's; then other builds of it; then
+/// everyone else.
 fn peers(args: &Args) -> io::Result<Vec<Peer>> {
     let lockstep = benches::lockstep::executable(args.lockstep.as_deref())?;
     let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated, Kind::LockstepShared, Kind::LockstepHoisted];
