@@ -4,123 +4,13 @@
 //! stays.
 #![cfg(unix)]
 
-use crate::support::{LocalRegistry, Package, command, failed, project, run, says, succeeded};
-use installer::store::StoreDir;
+use crate::support::machine::{Machine, ON, age_notes, modules, names, native, read};
+use crate::support::{Package, project, run, says};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tempfile::TempDir;
-
-const ON: &str = "enableGlobalVirtualStore: true\n";
-
-/// A registry, and a directory for projects that share a store.
-struct Machine {
-    registry: LocalRegistry,
-    dir: TempDir,
-}
-
-impl Machine {
-    fn new() -> Self {
-        let registry = LocalRegistry::start();
-        registry.publish(&[
-            Package::new("app", "1.0.0").with("dependencies", json!({ "@s/leaf": "1.0.0", "tool": "1.0.0" })),
-            Package::new("@s/leaf", "1.0.0").file("lib/leaf.js", "leaf"),
-            Package::new("tool", "1.0.0")
-                .with("bin", json!("tool.sh"))
-                .file("tool.sh", "#!/bin/sh\necho \"tool $NODE_PATH\"\n"),
-            native(),
-            Package::new("uses-native", "1.0.0").with("dependencies", json!({ "native": "1.0.0" })),
-        ]);
-        Machine { registry, dir: tempfile::tempdir().unwrap() }
-    }
-
-    /// A project that asks for these.
-    fn project(&self, name: &str, dependencies: Value, settings: &str) -> PathBuf {
-        let dir = self.dir.path().join(name);
-        std::fs::create_dir_all(&dir).unwrap();
-        project(&dir, &json!({ "name": name, "dependencies": dependencies }));
-        std::fs::write(dir.join("pnpm-workspace.yaml"), format!("{settings}storeDir: ../store\n")).unwrap();
-        dir
-    }
-
-    fn app(&self, name: &str) -> PathBuf {
-        self.project(name, json!({ "app": "1.0.0" }), ON)
-    }
-
-    fn command(&self, dir: &Path, arguments: &[&str]) -> Command {
-        let mut command = command(&self.registry, dir, arguments);
-        command.env_remove("npm_config_store_dir");
-        command
-    }
-
-    #[track_caller]
-    fn install(&self, dir: &Path, arguments: &[&str]) -> String {
-        succeeded(&self.command(dir, arguments).output().unwrap())
-    }
-
-    fn store(&self) -> StoreDir {
-        StoreDir::new(&self.dir.path().join("store"))
-    }
-
-    /// The directories of a package in the store.
-    fn entries(&self, package: &str) -> Vec<PathBuf> {
-        let (name, version) = package.rsplit_once('@').unwrap();
-        let name = if name.starts_with('@') { name.to_owned() } else { format!("@/{name}") };
-        let dir = self.store().links_dir().join(name).join(version);
-        let mut entries: Vec<_> = std::fs::read_dir(dir)
-            .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
-            .unwrap_or_default();
-        entries.sort();
-        entries
-    }
-
-    fn entry(&self, package: &str) -> PathBuf {
-        let entries = self.entries(package);
-        assert_eq!(entries.len(), 1, "{entries:?}");
-        entries[0].clone()
-    }
-
-    fn store_command(&self, dir: &Path, name: &str) -> String {
-        let store = self.dir.path().join("store");
-        let output = run(&self.registry, dir, "store", &[name, "--store-dir", store.to_str().unwrap()]);
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-/// A package whose build leaves a mark, and fails where a file says so.
-fn native() -> Package {
-    // Slow enough for installs that begin together to meet.
-    let script = "sleep 0.2; echo built >> built; echo native >> \"$INIT_CWD/../log\"; [ ! -e \"$INIT_CWD/fail\" ]";
-    Package::new("native", "1.0.0").with("scripts", json!({ "postinstall": script })).file("index.js", "native")
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-fn modules(dir: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(dir.join("node_modules/.modules.yaml")).unwrap()).unwrap()
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
-}
-
-/// As after another start of the machine.
-fn age_notes(machine: &Machine, package: &str) {
-    for entry in machine.entries(package) {
-        let path = entry.join(".lockstep-complete.json");
-        let mut note: Value = serde_json::from_str(&read(&path)).unwrap();
-        note["boot"] = json!("another");
-        std::fs::write(path, note.to_string()).unwrap();
-    }
-}
 
 #[test]
 fn packages_are_put_in_place_once_for_all_projects() {
@@ -231,81 +121,6 @@ fn what_is_not_whole_is_made_anew() {
     machine.install(&machine.dir.path().join("e"), &["--force"]);
     assert_eq!(read(&file), "leaf");
     assert_eq!(names(&machine.store().tmp_dir()), [""; 0]);
-}
-
-#[test]
-fn a_build_runs_once_for_all_projects_that_allow_it() {
-    let machine = Machine::new();
-    let allowed = format!("{ON}allowBuilds: {{native: true}}\n");
-    let dependencies = json!({ "uses-native": "1.0.0" });
-    let denies = machine.project("denies", dependencies.clone(), ON);
-    machine.install(&denies, &[]);
-    assert_eq!(modules(&denies)["ignoredBuilds"], json!(["native@1.0.0"]));
-    let unbuilt = machine.entry("native@1.0.0");
-    // Several that begin together agree.
-    let projects: Vec<_> =
-        (0..4).map(|number| machine.project(&format!("p{number}"), dependencies.clone(), &allowed)).collect();
-    let installs: Vec<_> = projects
-        .iter()
-        .map(|dir| machine.command(dir, &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
-        .collect();
-    installs.into_iter().for_each(|install| drop(succeeded(&install.wait_with_output().unwrap())));
-    let entries = machine.entries("native@1.0.0");
-    assert_eq!(entries.len(), 2);
-    let built = entries.iter().find(|entry| **entry != unbuilt).unwrap().join("node_modules/native");
-    assert_eq!(read(built.join("built")), "built\n");
-    assert!(!unbuilt.join("node_modules/native/built").exists());
-    assert_eq!(read(machine.dir.path().join("log")), "native\n");
-    // What leads to it is another directory too.
-    assert_eq!(machine.entries("uses-native@1.0.0").len(), 2);
-    for dir in &projects {
-        assert_eq!(
-            std::fs::canonicalize(dir.join("node_modules/uses-native/../native")).unwrap(),
-            std::fs::canonicalize(&built).unwrap()
-        );
-        assert_eq!(modules(dir)["pendingBuilds"], json!([]));
-    }
-}
-
-#[test]
-fn a_build_that_failed_is_not_taken_for_done() {
-    let machine = Machine::new();
-    let allowed = format!("{ON}allowBuilds: {{native: true}}\n");
-    let [a, b, c] = ["a", "b", "c"].map(|name| machine.project(name, json!({ "native": "1.0.0" }), &allowed));
-    let log = machine.dir.path().join("log");
-    std::fs::write(a.join("fail"), "").unwrap();
-    failed(&machine.command(&a, &[]).output().unwrap());
-    let entry = machine.entry("native@1.0.0");
-    assert!(!entry.join(".lockstep-complete.json").exists());
-    // Without scripts it is as it was unpacked.
-    machine.install(&b, &["--ignore-scripts"]);
-    assert!(!entry.join("node_modules/native/built").exists());
-    assert_eq!(modules(&b)["pendingBuilds"], json!(["native@1.0.0"]));
-    machine.install(&c, &[]);
-    assert_eq!(read(entry.join("node_modules/native/built")), "built\n", "it was made anew");
-    assert_eq!(read(&log), "native\nnative\n");
-    // The others find it done.
-    std::fs::remove_file(a.join("fail")).unwrap();
-    machine.install(&a, &[]);
-    machine.install(&b, &[]);
-    assert_eq!(modules(&b)["pendingBuilds"], json!([]));
-    assert_eq!(read(&log), "native\nnative\n");
-}
-
-#[test]
-fn an_optional_build_that_failed_is_tried_again() {
-    let machine = Machine::new();
-    let allowed = format!("{ON}allowBuilds: {{native: true}}\n");
-    let make = |name: &str| {
-        let dir = machine.project(name, json!({}), &allowed);
-        project(&dir, &json!({ "optionalDependencies": { "native": "1.0.0" } }));
-        dir
-    };
-    let (a, b) = (make("a"), make("b"));
-    std::fs::write(a.join("fail"), "").unwrap();
-    says(&machine.install(&a, &[]), &["does without its build"]);
-    machine.install(&b, &[]);
-    assert_eq!(read(machine.entry("native@1.0.0").join("node_modules/native/built")), "built\n");
 }
 
 #[test]

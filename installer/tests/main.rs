@@ -32,6 +32,7 @@ mod reporter;
 mod scripts;
 mod secrets;
 mod server;
+mod shared_builds;
 mod slow_names;
 mod store;
 mod support;

@@ -1,5 +1,8 @@
 //! A registry on a local socket that counts requests, and the real binary run against it.
 
+#[cfg(unix)]
+pub mod machine;
+
 use base64::Engine as _;
 use bytes::Bytes;
 use http_body_util::Full;
