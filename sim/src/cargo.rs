@@ -26,8 +26,14 @@ pub fn workspace() -> &'static Path {
 
 /// Cargo with the simulation's flag added to the user's, in a target directory of its own.
 pub fn cargo(arguments: &[&str]) -> Command {
-    let mut command = plain(arguments);
+    let mut command = flagged(arguments);
     command.arg("--target-dir").arg(workspace().join(TARGET_DIR));
+    command
+}
+
+/// The same for what builds nothing.
+pub fn flagged(arguments: &[&str]) -> Command {
+    let mut command = plain(arguments);
     command.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags());
     command
 }

@@ -8,17 +8,13 @@ use std::collections::BTreeMap;
 
 /// Library and version → features, of all that a simulation build needs; `edges` as `cargo tree` calls them.
 fn features(edges: &str) -> BTreeMap<String, String> {
-    let mut tree =
-        cargo::plain(&["tree", "--package", "sim", "--prefix", "none", "--format", "{p};{f}", "--edges", edges]);
-    let output = tree.env("CARGO_ENCODED_RUSTFLAGS", "--cfg\x1fmadsim").output().unwrap();
+    let arguments = ["tree", "--package", "sim", "--prefix", "none", "--format", "{p};{f}", "--edges", edges];
+    let output = cargo::flagged(&arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     // Whatever was printed before is marked so.
-    let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
-    lines
-        .filter_map(|line| line.split_once(';'))
-        .map(|(name, features)| (name.to_owned(), features.to_owned()))
-        .collect()
+    let lines = text.lines().filter_map(|line| line.trim_end_matches(" (*)").split_once(';'));
+    lines.map(|(name, features)| (name.to_owned(), features.to_owned())).collect()
 }
 
 #[test]

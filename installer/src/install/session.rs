@@ -55,14 +55,14 @@ impl<C: Coordinator> Session<C> {
         };
         let downloader = Downloader::new(registry, store.clone(), writer.clone(), beside, options.settings.tarballs);
         let platform = Platform::supported(&options.settings.project.supported_architectures);
-        let (dispensable, told) = (dispensable(&options, &store), reporter.clone());
+        let dispensable = dispensable(&options, &store);
         Ok(Session {
             prefetcher: PrefetchingResolver::new(
                 downloader.clone(),
                 cache.clone(),
                 platform.clone(),
                 dispensable,
-                told,
+                reporter.clone(),
             ),
             coordination: Coordination { store, cache, shared },
             importer: Arc::new(match options.force {
