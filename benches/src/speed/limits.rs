@@ -19,8 +19,11 @@ pub struct Limit {
     pub unpacking_ms: f64,
     /// Asking for everything and answering, where the registry runs on the same processors.
     pub requests_ms: f64,
-    /// Reading a packument for each package from a cache.
-    pub reading_ms: f64,
+    /// Reading through the packuments that arrive, and keeping what is needed of them; or reading what was kept.
+    pub packuments_ms: f64,
+    /// What a store that names files by their contents adds: working the names out of what arrives, or asking whether what is linked is
+    /// still as long as it was.
+    pub naming_ms: f64,
     /// The line to the registry, which is waited for beside all that.
     pub line_ms: f64,
 }
@@ -28,18 +31,20 @@ pub struct Limit {
 impl Limit {
     /// The processors' share, or the line's where that is more.
     pub fn total_ms(&self) -> f64 {
-        (self.files_ms + self.unpacking_ms + self.requests_ms + self.reading_ms).max(self.line_ms)
+        let Limit { files_ms, unpacking_ms, requests_ms, packuments_ms, naming_ms, line_ms } = self;
+        (files_ms + unpacking_ms + requests_ms + packuments_ms + naming_ms).max(*line_ms)
     }
 }
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Limit { files_ms, unpacking_ms, requests_ms, reading_ms, line_ms } = self;
+        let Limit { files_ms, unpacking_ms, requests_ms, packuments_ms, naming_ms, line_ms } = self;
         write!(f, "{:.0} ms (files {files_ms:.0}", self.total_ms())?;
         for (what, ms) in [
             ("unpacking", unpacking_ms),
             ("requests", requests_ms),
-            ("reading packuments", reading_ms),
+            ("packuments", packuments_ms),
+            ("names", naming_ms),
             ("or the line", line_ms),
         ] {
             if *ms > 0.0 {
@@ -85,21 +90,26 @@ impl Costs {
                 limit.files_ms = self.write_ms + self.link_ms;
                 limit.unpacking_ms = self.tarballs_ms + self.packuments_ms;
                 limit.requests_ms = self.tarball_requests_ms + self.packument_requests_ms;
+                limit.packuments_ms = self.parse_packuments_ms + self.keep_packuments_ms;
+                limit.naming_ms = self.name_ms;
                 work.bytes_cold
             }
             Case::FrozenCold => {
                 limit.files_ms = self.write_ms + self.link_ms;
                 limit.unpacking_ms = self.tarballs_ms;
                 limit.requests_ms = self.tarball_requests_ms;
+                limit.naming_ms = self.name_ms;
                 work.bytes_frozen
             }
             Case::WarmStore => {
                 limit.files_ms = self.link_ms;
-                limit.reading_ms = self.read_packuments_ms;
+                limit.packuments_ms = self.read_packuments_ms;
+                limit.naming_ms = self.look_ms;
                 0
             }
             Case::FrozenWarm => {
                 limit.files_ms = self.link_ms;
+                limit.naming_ms = self.look_ms;
                 0
             }
             Case::UpToDate => 0,
@@ -123,21 +133,24 @@ mod tests {
             look_ms: 1.0,
             read_packuments_ms: 2.0,
             tarballs_ms: 4.0,
+            name_ms: 0.25,
             packuments_ms: 3.0,
+            parse_packuments_ms: 2.5,
+            keep_packuments_ms: 0.25,
             tarball_requests_ms: 1.5,
             packument_requests_ms: 0.5,
         };
         let link = Link { latency_ms: 20, mbit_per_s: Some(200) };
         let limit_ms = |case, link| costs.limit(case, &work, link).total_ms();
         assert_eq!(limit_ms(Case::Cold, link), 120.0);
-        assert_eq!(limit_ms(Case::Cold, Link::default()), 70.0);
-        assert_eq!(limit_ms(Case::FrozenCold, Link::default()), 66.5);
-        assert_eq!(limit_ms(Case::WarmStore, link), 13.0);
-        assert_eq!(limit_ms(Case::FrozenWarm, link), 11.0);
+        assert_eq!(limit_ms(Case::Cold, Link::default()), 73.0);
+        assert_eq!(limit_ms(Case::FrozenCold, Link::default()), 66.75);
+        assert_eq!(limit_ms(Case::WarmStore, link), 14.0);
+        assert_eq!(limit_ms(Case::FrozenWarm, link), 12.0);
         assert_eq!(limit_ms(Case::UpToDate, link), 0.0);
         let text = costs.limit(Case::Cold, &work, Link::default()).to_string();
-        assert_eq!(text, "70 ms (files 61, unpacking 7, requests 2)");
+        assert_eq!(text, "73 ms (files 61, unpacking 7, requests 2, packuments 3, names 0)");
         let text = costs.limit(Case::WarmStore, &work, link).to_string();
-        assert_eq!(text, "13 ms (files 11, reading packuments 2)");
+        assert_eq!(text, "14 ms (files 11, packuments 2, names 1)");
     }
 }

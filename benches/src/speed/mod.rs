@@ -3,6 +3,7 @@
 //! Every [`Peer`] installs the same project in every [`Case`], interleaved: round after round, each round in another order.
 //! What a case needs is put in place before the clock starts, and what was installed is counted after it has stopped.
 
+mod arrivals;
 mod case;
 mod costs;
 mod limits;
@@ -83,9 +84,7 @@ impl Bench<'_> {
         for case in cases {
             let mut runs: Vec<Vec<Run>> = vec![Vec::new(); self.peers.len()];
             for round in 0..self.rounds {
-                for turn in 0..self.peers.len() {
-                    // Who goes first changes: a disk that still writes the last one's files is everybody's burden in turn.
-                    let index = (turn + round) % self.peers.len();
+                for index in turns(round, self.peers.len()) {
                     let (peer, place) = (&self.peers[index], &places[index]);
                     runs[index].push(self.measure(peer, place, *case, expected[index])?);
                 }
@@ -165,6 +164,15 @@ const WORK_PERCENT_MIN: usize = 90;
 /// By how much one program's installs of the same may differ: aube resolves 1,488 packages one time and 1,491 another.
 const RUNS_DIFFER_PERCENT_MAX: usize = 1;
 
+/// Who goes when in this round. Whoever comes before leaves something behind, in the caches of the processor, on the disk: so another
+/// one goes first each time, and who came after somebody before comes before him next.
+fn turns(round: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |turn| {
+        let turn = if round.is_multiple_of(2) { turn } else { count - 1 - turn };
+        (turn + round / 2) % count
+    })
+}
+
 fn run_of(ran: &Ran, counts: &RequestCounts, registry: Duration) -> Run {
     let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
     Run {
@@ -186,4 +194,24 @@ fn settle(dir: &Path) -> io::Result<()> {
     let dir = std::fs::File::open(dir)?;
     // SAFETY: the descriptor is open for as long as the call.
     if unsafe { libc::syncfs(dir.as_raw_fd()) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn everybody_goes_first_as_often_and_before_another_as_often_as_after_him() {
+        let (mut first, mut pairs) = (BTreeMap::new(), BTreeMap::new());
+        for round in 0..10 {
+            let order: Vec<_> = turns(round, 5).collect();
+            *first.entry(order[0]).or_insert(0) += 1;
+            for pair in order.windows(2) {
+                *pairs.entry((pair[0], pair[1])).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(first, (0..5).map(|index| (index, 2)).collect());
+        assert!(pairs.iter().all(|((one, other), times)| pairs[&(*other, *one)] == *times), "{pairs:?}");
+    }
 }

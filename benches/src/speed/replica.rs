@@ -1,7 +1,7 @@
-//! An install's node_modules made once more with nothing but the system calls that this takes, by the handles of directories and on
-//! all processors: what whoever makes these files cannot do without.
+//! An install's node_modules made once more with nothing but the system calls that this takes, by the handles of directories: what
+//! whoever makes these files cannot do without.
 
-use super::costs::on_all_processors;
+use super::costs::shared;
 use super::limits::Work;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, fstatat, mkdirat};
@@ -48,41 +48,26 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Makes this tree, which is in `from`, again in `to`, which is empty: its files get another name. Says how long that took, in
-    /// milliseconds.
+    /// Makes this tree, which is in `from`, again in `to`, which is empty: its files get another name. Says how long that
+    /// takes, [`shared`], in milliseconds.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn link(&self, from: &Path, to: &Path) -> io::Result<f64> {
-        self.visit_parts(from, Some(to))
+        self.visit_all(from, Some(to))
     }
 
-    /// Asks for the size of each file of this tree, which is in `dir`. Says how long that took, in milliseconds.
+    /// Asks for the size of each file of this tree, which is in `dir`. Says how long that takes, [`shared`], in milliseconds.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn look(&self, dir: &Path) -> io::Result<f64> {
-        self.visit_parts(dir, None)
+        self.visit_all(dir, None)
     }
 
-    /// Every directory of the second level is visited by itself: most often it is a package. The two levels above are made before,
-    /// in no time that counts.
-    fn visit_parts(&self, from: &Path, to: Option<&Path>) -> io::Result<f64> {
-        let mut above = Vec::new();
-        for (name, tree) in &self.directories {
-            let to = to.map(|to| to.join(name));
-            to.as_ref().map_or(Ok(()), fs::create_dir)?;
-            above.push((tree, open(AT_FDCWD, &from.join(name))?, to.map(|to| open(AT_FDCWD, &to)).transpose()?));
-        }
-        let mut parts = Vec::new();
-        for (tree, from, to) in &above {
-            parts.push((None, *tree, from, to.as_ref()));
-            parts.extend(tree.directories.iter().map(|(name, tree)| (Some(name), tree, from, to.as_ref())));
-        }
-        on_all_processors(parts.len(), |index| match parts[index] {
-            (None, tree, from, to) => tree.visit_entries(from, to),
-            (Some(name), tree, from, to) => tree.visit(name, from, to),
-        })
+    fn visit_all(&self, from: &Path, to: Option<&Path>) -> io::Result<f64> {
+        let (from, to) = (open(AT_FDCWD, from)?, to.map(|to| open(AT_FDCWD, to)).transpose()?);
+        shared(|| self.visit_entries(&from, to.as_ref()))
     }
 
     /// Visits this directory, which is called so in `from`.
@@ -92,21 +77,20 @@ impl Tree {
             open(to, Path::new(name))
         };
         let (from, to) = (open(from, Path::new(name))?, to.map(make).transpose()?);
-        self.visit_entries(&from, to.as_ref())?;
-        self.directories.iter().try_for_each(|(name, tree)| tree.visit(name, &from, to.as_ref()))
+        self.visit_entries(&from, to.as_ref())
     }
 
     fn visit_entries(&self, from: &OwnedFd, to: Option<&OwnedFd>) -> io::Result<()> {
-        let Some(to) = to else {
-            return self.files.iter().try_for_each(|name| Ok(fstatat(from, &**name, AtFlags::empty()).map(drop)?));
-        };
         for name in &self.files {
-            linkat(from, &**name, to, &**name, AtFlags::empty())?;
+            match to {
+                Some(to) => linkat(from, &**name, to, &**name, AtFlags::empty())?,
+                None => drop(fstatat(from, &**name, AtFlags::empty())?),
+            }
         }
-        for (name, target) in &self.links {
-            symlinkat(target, to, &**name)?;
+        if let Some(to) = to {
+            self.links.iter().try_for_each(|(name, target)| symlinkat(target, to, &**name))?;
         }
-        Ok(())
+        self.directories.iter().try_for_each(|(name, tree)| tree.visit(name, from, to))
     }
 }
 
@@ -115,7 +99,7 @@ pub(super) struct Files {
     directories: Vec<OwnedFd>,
 }
 
-/// How many directories new files are spread over: in one, whoever makes a file waits for the other.
+/// How many directories new files are spread over, as a store spreads its own.
 const DIRECTORIES: usize = 64;
 
 impl Files {
@@ -132,28 +116,32 @@ impl Files {
         Ok(Files { directories: (0..DIRECTORIES).map(directory).collect::<io::Result<_>>()? })
     }
 
-    /// Creates and writes files of these sizes. Says how long that took, in milliseconds.
+    /// Creates and writes files of these sizes. Says how long that takes, [`shared`], in milliseconds.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn write(&self, sizes: &[u64]) -> io::Result<f64> {
         let bytes = vec![b'x'; usize::try_from(sizes.iter().copied().max().unwrap_or(0)).unwrap_or(0)];
-        on_all_processors(sizes.len(), |index| {
-            let access = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-            let file = openat(self.directory(index), &*index.to_string(), access, Mode::from_bits_truncate(0o666))?;
-            File::from(file).write_all(&bytes[..usize::try_from(sizes[index]).unwrap_or(0)])
+        shared(|| {
+            sizes.iter().enumerate().try_for_each(|(index, size)| {
+                let access = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+                let file = openat(self.directory(index), &*index.to_string(), access, Mode::from_bits_truncate(0o666))?;
+                File::from(file).write_all(&bytes[..usize::try_from(*size).unwrap_or(0)])
+            })
         })
     }
 
-    /// Reads the first so many files. Says how long that took, in milliseconds.
+    /// Reads the first so many files. Says how long that takes, [`shared`], in milliseconds.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn read(&self, count: usize) -> io::Result<f64> {
-        on_all_processors(count, |index| {
-            let access = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-            let file = openat(self.directory(index), &*index.to_string(), access, Mode::empty())?;
-            File::from(file).read_to_end(&mut Vec::new()).map(drop)
+        shared(|| {
+            (0..count).try_for_each(|index| {
+                let access = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+                let file = openat(self.directory(index), &*index.to_string(), access, Mode::empty())?;
+                File::from(file).read_to_end(&mut Vec::new()).map(drop)
+            })
         })
     }
 

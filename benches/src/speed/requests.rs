@@ -1,8 +1,8 @@
 //! The least that a client does: one socket for each of a few threads, a request, an answer of a known length.
 
-use super::costs::share_out;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many ask at the same time.
 const CONNECTIONS: usize = 16;
@@ -20,8 +20,18 @@ pub(super) fn ask_for_all(url: &str, paths: &[String]) -> io::Result<()> {
         let connection = Connection { stream: TcpStream::connect(host)?, read: Vec::new() };
         connection.stream.set_nodelay(true).map(|()| connection)
     };
-    let ask = |connection: &mut Connection, number: usize| connection.ask(host, &paths[number]);
-    share_out(CONNECTIONS.min(paths.len()), paths.len(), connect, ask).map(drop)
+    let next = AtomicUsize::new(0);
+    let ask = || {
+        let mut connection = connect()?;
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            connection.ask(host, path)?;
+        }
+        io::Result::Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS.min(paths.len())).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("whoever asks does not panic"))
+    })
 }
 
 struct Connection {
