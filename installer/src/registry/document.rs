@@ -17,9 +17,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// About one byte in so many of a packument is kept: so much room is reserved for it.
-const KEPT_IN: usize = 4;
-
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
@@ -38,26 +35,28 @@ struct Index {
 /// An index on the disk. Its fields and their order are the format; [`StoreDir::VERSION`](crate::store::StoreDir::VERSION)
 /// changes with them.
 #[derive(Serialize, serde::Deserialize)]
-struct StoredIndex {
+struct StoredIndex<'a> {
     /// Tag → version.
     dist_tags: BTreeMap<String, String>,
     /// Lowest first.
-    versions: Vec<StoredVersion>,
+    #[serde(borrow)]
+    versions: Vec<StoredVersion<'a>>,
 }
 
 /// A version, in the parts that it would have to be taken apart into each time, and where its manifest is.
 #[derive(Serialize, serde::Deserialize)]
-struct StoredVersion {
+struct StoredVersion<'a> {
     numbers: [u64; 3],
-    pre: Vec<String>,
-    build: Vec<String>,
+    #[serde(borrow)]
+    pre: Vec<&'a str>,
+    build: Vec<&'a str>,
     start: usize,
     bytes: usize,
 }
 
-impl StoredVersion {
-    fn new((version, manifest): &(Version, Range<usize>)) -> Self {
-        let texts = |texts: &[VersionPreOrBuild]| texts.iter().map(ToString::to_string).collect();
+impl<'a> StoredVersion<'a> {
+    fn new((version, manifest): &'a (Version, Range<usize>)) -> Self {
+        let texts = |texts: &'a [VersionPreOrBuild]| texts.iter().map(|text| &**text).collect();
         StoredVersion {
             numbers: [version.major, version.minor, version.patch],
             pre: texts(&version.pre),
@@ -69,7 +68,7 @@ impl StoredVersion {
 
     fn into_listed(self) -> (Version, Range<usize>) {
         let [major, minor, patch] = self.numbers;
-        let texts = |texts: &[String]| texts.iter().map(|text| VersionPreOrBuild::from_str(text)).collect();
+        let texts = |texts: &[&str]| texts.iter().map(|text| VersionPreOrBuild::from_str(text)).collect();
         let version = Version { major, minor, patch, pre: texts(&self.pre), build: texts(&self.build) };
         (version, self.start..self.start.saturating_add(self.bytes))
     }
@@ -92,10 +91,12 @@ impl Document {
         mut deserializer: serde_json::Deserializer<impl serde_json::de::Read<'de>>,
         bytes: usize,
     ) -> Result<Document, serde_json::Error> {
-        let mut read = Read { text: Vec::with_capacity(bytes / KEPT_IN), ..Read::default() };
+        // As much room as all of it would take: to give the rest back is less work than to grow.
+        let mut read = Read { text: Vec::with_capacity(bytes), ..Read::default() };
         deserializer.deserialize_map(&mut read)?;
         deserializer.end()?;
-        let Read { dist_tags, mut versions, text } = read;
+        let Read { dist_tags, mut versions, mut text } = read;
+        text.shrink_to_fit();
         versions.sort_by(|(a, _), (b, _)| a.cmp(b));
         // Of what is one and the same, the last one counts.
         versions.dedup_by(|next, kept| {

@@ -81,20 +81,19 @@ impl PackumentCache {
         let _ = rt::blocking("renew packument", renew).await;
     }
 
-    /// Keeps a packument; blocks.
+    /// Keeps a packument; blocks. A new one is written under its own name at once: half of it is no packument to anybody.
     ///
     /// # Errors
     /// When the disk refuses; what was cached before is still there then.
     pub fn write(&self, url: &str, packument: &CachedPackument) -> io::Result<()> {
         let _owner = self.store.act_as_owner();
-        let (path, temporary) = (self.path(url), self.store.tmp_dir().join(rt::unique()));
-        let file = file(url, packument);
-        let written = with_parent(&temporary, |temporary| rt::fs::write_new(temporary, &file, false))
-            .and_then(|()| with_parent(&path, |path| rt::fs::rename(&temporary, path)));
-        if written.is_err() {
-            let _ = rt::fs::remove_file(&temporary);
+        let (path, file) = (self.path(url), file(url, packument));
+        match with_parent(&path, |path| rt::fs::write_new(path, &file, false)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                rt::write_whole(&path, &file, &self.store.tmp_dir())
+            }
+            written => written,
         }
-        written
     }
 
     /// URLs are longer than file names may be, and not all of their characters are allowed there: named by hash.
@@ -169,7 +168,8 @@ mod tests {
         let (empty, url) = (new(), "https://r.test/react");
         assert_eq!(empty.read(url).await, None);
         let cache = new();
-        for text in ["{}", r#"{"versions":{"1.0.0":{"os":"\n"}}}"#] {
+        let with_a_version = r#"{"versions":{"1.0.0":{"os":"\n"}}}"#;
+        for text in [with_a_version, "{}", with_a_version] {
             let (etag, document) = (Some("\"1\"".into()), Document::parse(text.as_bytes()).unwrap());
             let packument = CachedPackument { etag, fresh_for: Some(Duration::from_secs(7)), document };
             cache.write(url, &packument).unwrap();
@@ -183,6 +183,23 @@ mod tests {
         assert_eq!(parse(file.clone().into(), url), None);
         file.pop();
         assert_eq!(parse(file.into(), url), None);
-        assert!(rt::fs::read_dir(&cache.store.root().join("tmp")).unwrap().is_empty());
+        assert!(rt::fs::read_dir(&cache.store.tmp_dir()).unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_another_install_has_only_begun_to_write_is_no_packument_and_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let (cache, url) = (PackumentCache::new(StoreDir::new(dir.path())), "https://r.test/react");
+        let document = Document::parse(b"{}").unwrap();
+        let packument = CachedPackument { etag: None, fresh_for: None, document };
+        cache.write(url, &packument).unwrap();
+        let whole = rt::fs::read(&cache.path(url)).unwrap();
+        for begun in [&whole[..0], &whole[..1], &whole[..whole.len() - 1]] {
+            rt::fs::remove_file(&cache.path(url)).unwrap();
+            rt::fs::write_new(&cache.path(url), begun, false).unwrap();
+            assert_eq!(cache.read(url).await, None);
+            cache.write(url, &packument).unwrap();
+            assert_eq!(cache.read(url).await, Some((packument.clone(), false)));
+        }
     }
 }
