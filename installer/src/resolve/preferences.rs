@@ -149,10 +149,15 @@ impl Layer {
 
     /// Prefers a version from here on; where that is done already, what was said above stays.
     pub fn insert(&mut self, alias: &str, name: &str, version: &Version, weight: u64) {
-        let mut versions = self.versions.get(name).map(|versions| BTreeMap::clone(versions)).unwrap_or_default();
-        versions.entry(version.clone()).or_insert(weight);
-        self.versions.insert_mut(name.to_owned(), Rc::new(versions));
-        self.aliases.insert_mut(alias.to_owned());
+        let above = self.versions.get(name);
+        if above.is_none_or(|versions| !versions.contains_key(version)) {
+            let mut versions = above.map(|versions| BTreeMap::clone(versions)).unwrap_or_default();
+            versions.insert(version.clone(), weight);
+            self.versions.insert_mut(name.to_owned(), Rc::new(versions));
+        }
+        if !self.has(alias) {
+            self.aliases.insert_mut(alias.to_owned());
+        }
     }
 
     /// Whether something here has this name under node_modules.

@@ -8,7 +8,7 @@ use crate::lockfile::Platform;
 use crate::package::PackageId;
 use crate::reporter::{ProgressEvent, Reporter};
 use crate::rt::{self, Point};
-use crate::tarball::{CacheKey, Caller, Coordinator, Downloader, Origin, TarballRequest};
+use crate::tarball::{CacheKey, Caller, Coordinator, Downloader, Origin, TarballRequest, integrity};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,23 +58,21 @@ impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
         if !self.platform.matches_fields(&resolved.os, &resolved.cpu, &resolved.libc) {
             return;
         }
-        let Ok(integrity) = resolved.integrity.as_deref().map(crate::tarball::integrity::parse).transpose() else {
-            // The cold batch reports an integrity that cannot be read.
-            return;
-        };
-        let (downloader, url) = (self.downloader.clone(), resolved.tarball_url);
-        let request = TarballRequest::new(downloader, resolved.package.clone(), url, integrity, Origin::Registry);
+        let key = CacheKey { url: resolved.tarball_url.clone(), integrity: resolved.integrity.clone() };
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        if !started.keys.insert(request.cache_key()) {
+        if !started.keys.insert(key) {
             return;
         }
-        let (coordinator, dispensable) = (self.coordinator.clone(), self.dispensable.clone());
-        let name = || format!("prefetch {}", resolved.package);
+        let (downloader, coordinator, dispensable) =
+            (self.downloader.clone(), self.coordinator.clone(), self.dispensable.clone());
+        let package = resolved.package.clone();
+        let name = || format!("prefetch {package}");
         let prefetch = async move {
             rt::point(Point::PrefetchStart).await;
-            if dispensable(&request.package) {
+            if dispensable(&resolved.package) {
                 return;
             }
+            let Some(request) = request_of(resolved, downloader) else { return };
             // Whoever needs this package reports what went wrong.
             let _ = request.run_with_mem_cache(&coordinator, Caller::Prefetch).await;
         };
@@ -83,4 +81,10 @@ impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
     fn on_warning(&self, warning: ResolveWarning) {
         self.reporter.report(&ProgressEvent::Warning { code: "RESOLUTION", message: warning.to_string() });
     }
+}
+
+/// None where the integrity cannot be read: the cold batch reports it.
+fn request_of(resolved: ResolvedTarball, downloader: Arc<Downloader>) -> Option<TarballRequest> {
+    let integrity = resolved.integrity.as_deref().map(integrity::parse).transpose().ok()?;
+    Some(TarballRequest::new(downloader, resolved.package, resolved.tarball_url, integrity, Origin::Registry))
 }

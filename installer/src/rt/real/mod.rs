@@ -179,10 +179,14 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// A word that stays the same until the machine starts again; none where the system has none.
 pub fn boot() -> Option<String> {
-    // Linux; random(4).
+    BOOT.clone()
+}
+
+/// Read once: it outlives the program. Linux; random(4).
+static BOOT: LazyLock<Option<String>> = LazyLock::new(|| {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
-}
+});
 
 /// How many threads the machine runs at once.
 pub fn parallelism() -> usize {
