@@ -25,9 +25,6 @@ impl Arrivals {
     }
 
     /// How long it takes to decompress them, and to verify them, as quickly as is known; in milliseconds.
-    ///
-    /// # Errors
-    /// None.
     pub fn unpack(&self, verify: bool) -> io::Result<f64> {
         let (mut decompressor, mut room) = (Decompressor::new(), Vec::new());
         shared(|| {
@@ -61,9 +58,6 @@ impl Arrivals {
 impl Contents {
     /// How long it takes to work names out of them, for a store that names files by what is in them, by the quickest hash that is
     /// known: each tarball is taken for one file, which is quicker than for many. In milliseconds.
-    ///
-    /// # Errors
-    /// None.
     pub fn name(&self) -> io::Result<f64> {
         shared(|| {
             for contents in &self.0 {
