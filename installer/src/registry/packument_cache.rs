@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ impl PackumentCache {
     pub fn write(&self, url: &str, packument: &CachedPackument) -> io::Result<()> {
         let _owner = self.store.act_as_owner();
         let (path, file) = (self.path(url), file(url, packument));
-        match with_parent(&path, |path| rt::fs::write_new(path, &file, false)) {
+        match write_new(&path, &file) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 rt::write_whole(&path, &file, &self.store.tmp_dir())
             }
@@ -146,12 +146,12 @@ fn checksum(parts: &[&[u8]]) -> u32 {
     checksum.finalize()
 }
 
-/// Does it again with the parent directory created, when that was missing.
-fn with_parent(path: &std::path::Path, write: impl Fn(&std::path::Path) -> io::Result<()>) -> io::Result<()> {
-    match write(path) {
+/// Writes a new file, and makes its directory where that is missing.
+fn write_new(path: &Path, file: &[u8]) -> io::Result<()> {
+    match rt::fs::write_new(path, file, false) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             rt::fs::create_dir_all(path.parent().expect("a cached packument has a directory"))?;
-            write(path)
+            rt::fs::write_new(path, file, false)
         }
         written => written,
     }
