@@ -4,8 +4,8 @@
 //! stays.
 #![cfg(unix)]
 
-use crate::support::machine::{Machine, ON, age_notes, modules, names, native, read};
-use crate::support::{Package, project, run, says};
+use crate::support::machine::{Machine, ON, age_notes, native};
+use crate::support::{Package, modules, names, project, read, run, says};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! `nodeLinker: hoisted`: real directories, links to projects only, and what becomes of them from one install to the next.
 
-use crate::support::{LocalRegistry, Package, failed, lockstep, project, run, says, succeeded};
+use crate::support::{LocalRegistry, Package, failed, lockstep, modules, project, run, says, succeeded};
 use crate::tree::tree;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -40,11 +40,6 @@ fn write(dir: &Path, path: &str, text: &str) {
 
 fn read(dir: &Path, path: &str) -> String {
     std::fs::read_to_string(dir.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// What .modules.yaml says.
-fn modules(dir: &Path) -> Value {
-    serde_json::from_str(&read(dir, "node_modules/.modules.yaml")).unwrap()
 }
 
 /// Every entry of node_modules that is no file, and what the commands are.

@@ -1,6 +1,6 @@
 //! Peers in workspaces, as pnpm 12 finds and writes them: docs/pnpm-compat.md has what was run beside it.
 
-use crate::support::{LocalRegistry, Package, failed, lockstep, says, succeeded};
+use crate::support::{LocalRegistry, Package, failed, lockstep, modules, says, succeeded};
 use crate::workspace::{link, lockfile, package, write};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -164,10 +164,8 @@ fn projects_are_among_what_is_hoisted() {
         ("packages/a", json!({ "name": "@s/a", "dependencies": { "r": "1.0.0" } })),
     ]);
     succeeded(&lockstep(&registry(), dir.path(), &[]));
-    let modules = std::fs::read(dir.path().join("node_modules/.modules.yaml")).unwrap();
-    let modules: Value = serde_json::from_slice(&modules).unwrap();
     let expected = json!({ "packages/a": { "@s/a": "private" }, "r@1.0.0": { "r": "private" } });
-    assert_eq!(modules["hoistedDependencies"], expected);
+    assert_eq!(modules(dir.path())["hoistedDependencies"], expected);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What pnpm-workspace.yaml changes in an install: what is hoisted, for which machines, and what manifests are taken to say.
 
-use crate::support::{LocalRegistry, Package, failed, lockstep, project, says, succeeded};
+use crate::support::{self, LocalRegistry, Package, failed, lockstep, project, says, succeeded};
 use serde_json::json;
 use std::path::Path;
 use tempfile::TempDir;
@@ -37,12 +37,10 @@ fn lockfile(dir: &TempDir) -> String {
     std::fs::read_to_string(dir.path().join("pnpm-lock.yaml")).unwrap()
 }
 
+/// Of packages.
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(dir)
-        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
-        .unwrap_or_default();
-    names.retain(|name: &String| !name.starts_with('.') && !name.ends_with(".yaml"));
-    names.sort();
+    let mut names = support::names(dir);
+    names.retain(|name| !name.starts_with('.') && !name.ends_with(".yaml"));
     names
 }
 

@@ -1,7 +1,7 @@
 //! Lifecycle scripts: whose run, in which order, with what around them, and what becomes of failures.
 #![cfg(unix)]
 
-use crate::support::{LocalRegistry, Package, command, failed, lockstep, project, run, says, succeeded};
+use crate::support::{LocalRegistry, Package, command, failed, lockstep, modules, project, run, says, succeeded};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,10 +17,6 @@ fn read_log(dir: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(dir.join("log")).unwrap_or_default();
     let _ = std::fs::remove_file(dir.join("log"));
     text.lines().map(str::to_owned).collect()
-}
-
-fn modules(dir: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(dir.join("node_modules/.modules.yaml")).unwrap()).unwrap()
 }
 
 fn native() -> Package {

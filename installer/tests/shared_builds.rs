@@ -1,8 +1,8 @@
 //! Builds of packages that all projects share: once, and never taken for done where one failed.
 #![cfg(unix)]
 
-use crate::support::machine::{Machine, ON, modules, read};
-use crate::support::{failed, project, says, succeeded};
+use crate::support::machine::{Machine, ON};
+use crate::support::{failed, modules, project, read, says, succeeded};
 use serde_json::json;
 use std::process::Stdio;
 

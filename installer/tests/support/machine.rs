@@ -1,6 +1,6 @@
 //! A machine whose projects share one store, and with `enableGlobalVirtualStore` the packages in it.
 
-use super::{LocalRegistry, Package, command, project, run, succeeded};
+use super::{LocalRegistry, Package, command, project, read, run, succeeded};
 use installer::store::StoreDir;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -89,21 +89,6 @@ pub fn native() -> Package {
     // Slow enough for installs that begin together to meet.
     let script = "sleep 0.2; echo built >> built; echo native >> \"$INIT_CWD/../log\"; [ ! -e \"$INIT_CWD/fail\" ]";
     Package::new("native", "1.0.0").with("scripts", json!({ "postinstall": script })).file("index.js", "native")
-}
-
-pub fn names(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-pub fn modules(dir: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(dir.join("node_modules/.modules.yaml")).unwrap()).unwrap()
-}
-
-pub fn read(path: impl AsRef<Path>) -> String {
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
 }
 
 /// As after another start of the machine.

@@ -279,6 +279,25 @@ pub fn says(text: &str, words: &[&str]) {
     }
 }
 
+/// What is in a directory, sorted; nothing where there is none.
+pub fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What .modules.yaml says.
+pub fn modules(dir: &Path) -> Value {
+    serde_json::from_str(&read(dir.join("node_modules/.modules.yaml"))).unwrap()
+}
+
+/// A file's text.
+#[track_caller]
+pub fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.as_ref().display()))
+}
+
 /// Compiles what takes the place of some of the C library's functions, for `LD_PRELOAD`.
 #[cfg(target_os = "linux")]
 pub fn preload(fixture: &str, dir: &Path) -> PathBuf {
