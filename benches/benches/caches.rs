@@ -1,11 +1,14 @@
 //! The coordination beside caches that also let one of many callers do the work: what a fetch costs in each, of a value that
 //! is there (hit) and of one that is not (miss). Their work costs nothing, and runs in the caller; the coordination gives
 //! each download a task of its own, so that a caller that goes away takes nothing with it.
+//!
+//! Beside them the least: a map alone, in which two callers may do the same work, and a task for each piece of work, without a map.
 
 use benches::cost_free::{Instant, key};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use dashmap::DashMap;
+use foldhash::fast::FixedState;
 use installer::registry::Demand;
 use installer::tarball::{CacheKey, Caller, Coordinator, Download, Fetched, MemCache, TarballError};
 use std::hint::black_box;
@@ -76,6 +79,25 @@ impl Cache for Cells {
     }
 }
 
+/// The map that the coordination is built on, by itself: whoever finds nothing does the work, whoever else does it too.
+#[derive(Clone, Default)]
+struct MapAlone(Arc<DashMap<CacheKey, Arc<Fetched>, FixedState>>);
+
+impl Cache for MapAlone {
+    fn fresh() -> Self {
+        Self::default()
+    }
+
+    async fn fetch(&self, key: &CacheKey) -> Fetch {
+        if let Some(fetched) = self.0.get(key) {
+            return Ok(fetched.clone());
+        }
+        let fetched = work().await?;
+        self.0.insert(key.clone(), fetched.clone());
+        Ok(fetched)
+    }
+}
+
 fn measure<C: Cache>(group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, name: &str) {
     group.bench_function(format!("{name}/hit"), |b| {
         let (cache, key) = (C::fresh(), key(0));
@@ -108,6 +130,10 @@ fn caches(c: &mut Criterion) {
     let mut group = c.benchmark_group("caches");
     group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_secs(1));
     group.bench_function("none", |b| b.to_async(&runtime).iter(|| async { black_box(work().await) }));
+    group.bench_function("task", |b| {
+        b.to_async(&runtime).iter(|| async { black_box(tokio::spawn(work()).await) });
+    });
+    measure::<MapAlone>(&mut group, &runtime, "map");
     measure::<MemCache>(&mut group, &runtime, "coordination");
     measure::<moka::future::Cache<CacheKey, Arc<Fetched>>>(&mut group, &runtime, "moka");
     measure::<Arc<quick_cache::sync::Cache<CacheKey, Arc<Fetched>>>>(&mut group, &runtime, "quick_cache");

@@ -29,5 +29,8 @@ impl Download for Instant {
 
 /// The key of one of many tarballs.
 pub fn key(index: usize) -> CacheKey {
-    CacheKey { url: format!("http://registry/p{index}/-/p{index}-1.0.0.tgz"), integrity: Some("sha512-x".to_owned()) }
+    CacheKey {
+        url: format!("http://registry/p{index}/-/p{index}-1.0.0.tgz").into(),
+        integrity: Some("sha512-x".into()),
+    }
 }

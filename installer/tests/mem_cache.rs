@@ -81,7 +81,7 @@ fn error(cause: TarballErrorCause) -> TarballError {
 }
 
 fn key(integrity: &str) -> CacheKey {
-    CacheKey { url: "u".to_owned(), integrity: Some(integrity.to_owned()) }
+    CacheKey { url: "u".into(), integrity: Some(integrity.into()) }
 }
 
 /// `callers` of the install and nobody else; each one's result.

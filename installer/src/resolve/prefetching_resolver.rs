@@ -58,7 +58,10 @@ impl<C: Coordinator> OnResolved for PrefetchingResolver<C> {
         if !self.platform.matches_fields(&resolved.os, &resolved.cpu, &resolved.libc) {
             return;
         }
-        let key = CacheKey { url: resolved.tarball_url.clone(), integrity: resolved.integrity.clone() };
+        let key = CacheKey {
+            url: resolved.tarball_url.as_str().into(),
+            integrity: resolved.integrity.as_deref().map(Into::into),
+        };
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if !started.keys.insert(key) {
             return;

@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 /// Names one download: the tarball's URL and the integrity it must have.
 ///
-/// The integrity is part of the name, so two pins of one URL never share bytes (pnpm#15021).
+/// The integrity is part of the name, so two pins of one URL never share bytes (pnpm#15021). Cheap to clone: the map, the leader and
+/// whoever asks have one each.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey {
     /// The tarball's URL.
-    pub url: String,
+    pub url: Arc<str>,
     /// Its subresource integrity, where known before the download.
-    pub integrity: Option<String>,
+    pub integrity: Option<Arc<str>>,
 }
 
 impl fmt::Display for CacheKey {

@@ -149,7 +149,8 @@ impl TarballRequest {
 
     /// Names this tarball in the coordination.
     pub fn cache_key(&self) -> CacheKey {
-        CacheKey { url: self.url.clone(), integrity: self.integrity.as_ref().map(ToString::to_string) }
+        let integrity = self.integrity.as_ref().map(|integrity| integrity.to_string().into());
+        CacheKey { url: self.url.as_str().into(), integrity }
     }
 
     /// Names this tarball in the store's index.

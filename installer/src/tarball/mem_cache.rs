@@ -4,7 +4,8 @@
 //! the starter included, is then a *waiter* on that slot. The contract, by the numbers of ARCHITECTURE.md:
 //!
 //! 1. The key is the URL and the integrity.
-//! 2. Looking up and becoming leader is one step under DashMap's entry; no shard guard lives across an await.
+//! 2. Looking up and becoming leader is one step under DashMap's entry; no shard guard lives across an await. Who only looks
+//!    first leads nobody.
 //! 3. The leader is a task of its own: a caller that goes away neither cancels nor orphans the download.
 //! 4. `Leadership` is a guard. Dropped unfinished (cancel, panic) it vacates its own slot, by identity, and wakes the
 //!    waiters, of whom exactly one finds the key free and leads again.
@@ -17,9 +18,8 @@
 use super::coordinator::{CacheKey, Caller, Coordinator, Download};
 use super::{Fetched, TarballError};
 use crate::registry::Demand;
-use crate::rt::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::rt::sync::{Arc, AtomicBool, DashMap, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::rt::{self, Event, Point};
-use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::Notify;
 
@@ -110,13 +110,12 @@ impl Coordinator for MemCache {
 impl MemCache {
     /// The key's slot; a new one, with its leader running, where there was none. None when the cache is closed.
     fn join_or_lead<D: Download>(&self, key: &CacheKey, caller: Caller, download: &D) -> Option<Arc<Slot>> {
+        // Most often it is there: then nobody else has to wait for this look.
+        if let Some(slot) = self.slots.get(key) {
+            return Some(join(&slot, caller));
+        }
         let vacant = match self.slots.entry(key.clone()) {
-            Entry::Occupied(entry) => {
-                if caller == Caller::Install {
-                    entry.get().demand.raise();
-                }
-                return Some(entry.get().clone());
-            }
+            Entry::Occupied(entry) => return Some(join(entry.get(), caller)),
             Entry::Vacant(vacant) => vacant,
         };
         // Both under the entry's guard: whoever closes looks at this shard before, and is seen here, or after, and finds
@@ -131,6 +130,14 @@ impl MemCache {
         vacant.insert(slot.clone());
         Some(slot)
     }
+}
+
+/// Comes while the map is looked at: a slot that is seen there is joined before it can be vacated.
+fn join(slot: &Arc<Slot>, caller: Caller) -> Arc<Slot> {
+    if caller == Caller::Install {
+        slot.demand.raise();
+    }
+    slot.clone()
 }
 
 async fn lead<D: Download>(leadership: Leadership, download: D) {

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 /// Shuttle's locks and atomics: each of their operations is a point at which another task may go on.
 pub mod sync {
+    pub use dashmap::DashMap;
     pub use shuttle::sync::atomic::{AtomicBool, Ordering};
     pub use shuttle::sync::{Mutex, MutexGuard};
     pub use std::sync::{Arc, PoisonError};

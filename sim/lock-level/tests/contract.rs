@@ -83,7 +83,7 @@ fn error(cause: TarballErrorCause) -> TarballError {
 }
 
 fn key() -> CacheKey {
-    CacheKey { url: "u".to_owned(), integrity: None }
+    CacheKey { url: "u".into(), integrity: None }
 }
 
 /// Tries schedules by three strategies. A deadlock, which is what a lost wake-up comes to, panics.

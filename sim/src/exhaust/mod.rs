@@ -181,7 +181,7 @@ impl<C: Coordinator + Default> Live<C> {
         for number in 0..callers {
             let (cache, download) = (cache.clone(), Scripted { fault, caller: number, log: log.clone() });
             let caller = if number == 0 { Caller::Prefetch } else { Caller::Install };
-            let key = CacheKey { url: "u".to_owned(), integrity: None };
+            let key = CacheKey { url: "u".into(), integrity: None };
             // Dropped: the task goes on.
             drop(rt::spawn(|| format!("caller {number}"), async move {
                 let log = download.log.clone();
