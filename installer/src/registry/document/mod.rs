@@ -5,15 +5,14 @@
 //! can be asked for, as JSON, so that whoever edits manifests still can, and where each version begins in it.
 //! A registry holds twenty years of packuments, so a field may have any shape: each is kept as it stands.
 
-use crate::manifest::texts_of;
+mod kept;
+
+use self::kept::Read;
 use bytes::Bytes;
 use deno_semver::{Version, VersionPreOrBuild};
 use serde::Serialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+use serde::de::Deserializer;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -154,193 +153,6 @@ fn versions_of(dist_tags: BTreeMap<String, String>) -> BTreeMap<String, Version>
     dist_tags.into_iter().filter_map(version).collect()
 }
 
-/// A document that is being read.
-#[derive(Default)]
-struct Read {
-    dist_tags: BTreeMap<String, String>,
-    versions: Vec<(Version, Range<usize>)>,
-    text: Vec<u8>,
-}
-
-impl<'de> Visitor<'de> for &mut Read {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a packument")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut has_versions = false;
-        while let Some(Key(key)) = map.next_key()? {
-            match &*key {
-                "versions" if std::mem::replace(&mut has_versions, true) => {
-                    return Err(A::Error::duplicate_field("versions"));
-                }
-                "versions" => map.next_value_seed(OrAnything(Versions(self)))?,
-                "dist-tags" => self.dist_tags = texts_of(&map.next_value()?),
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A key, which is borrowed where nothing in it is escaped.
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Reads the versions and what is said of each; none where the registry has something else in their place.
-struct Versions<'r>(&'r mut Read);
-
-impl<'de> Object<'de> for Versions<'_> {
-    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Read { versions, text, .. } = self.0;
-        while let Some(Key(version)) = map.next_key()? {
-            let start = text.len();
-            map.next_value_seed(OrAnything(Manifest { text, fields: &VERSION }))?;
-            match Version::parse_from_npm(&version) {
-                Ok(version) => versions.push((version, start..text.len())),
-                Err(_) => text.truncate(start),
-            }
-        }
-        Ok(())
-    }
-
-    fn read_other(self) {}
-}
-
-/// The fields of an object that are kept.
-struct Fields {
-    whole: &'static [&'static str],
-    /// Those of which only some fields are.
-    parts: &'static [(&'static str, Fields)],
-}
-
-/// What is kept of a version: what a lockfile says of it, and what leads to others.
-static VERSION: Fields = Fields {
-    whole: &[
-        "dependencies",
-        "optionalDependencies",
-        "peerDependencies",
-        "peerDependenciesMeta",
-        "bundledDependencies",
-        "bundleDependencies",
-        "bin",
-        "os",
-        "cpu",
-        "libc",
-        "engines",
-        "deprecated",
-    ],
-    parts: &[
-        ("dist", Fields { whole: &["tarball", "integrity", "shasum"], parts: &[] }),
-        ("directories", Fields { whole: &["bin"], parts: &[] }),
-    ],
-};
-
-/// Copies an object without the fields that are not kept; whatever else stands in its place becomes `null`.
-struct Manifest<'t> {
-    text: &'t mut Vec<u8>,
-    fields: &'static Fields,
-}
-
-impl<'de> Object<'de> for Manifest<'_> {
-    fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Manifest { text, fields } = self;
-        let mut separator = b'{';
-        while let Some(Key(key)) = map.next_key()? {
-            let part = fields.parts.iter().find(|(name, _)| *name == key);
-            if part.is_none() && !fields.whole.contains(&&*key) {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            text.push(separator);
-            separator = b',';
-            text.push(b'"');
-            text.extend_from_slice(key.as_bytes());
-            text.extend_from_slice(b"\":");
-            match part {
-                Some((_, fields)) => map.next_value_seed(OrAnything(Manifest { text, fields }))?,
-                None => text.extend_from_slice(map.next_value::<&RawValue>()?.get().as_bytes()),
-            }
-        }
-        if separator == b'{' {
-            text.push(b'{');
-        }
-        text.push(b'}');
-        Ok(())
-    }
-
-    fn read_other(self) {
-        self.text.extend_from_slice(b"null");
-    }
-}
-
-/// Something that is read from an object, and that is known what to make of where there is none.
-trait Object<'de>: Sized {
-    fn read<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error>;
-
-    fn read_other(self);
-}
-
-struct OrAnything<T>(T);
-
-impl<'de, T: Object<'de>> DeserializeSeed<'de> for OrAnything<T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, T: Object<'de>> Visitor<'de> for OrAnything<T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.0.read(map)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        self.0.read_other();
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        self.0.read_other();
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.0.read_other();
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        self.0.read_other();
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.0.read_other();
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.0.read_other();
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        self.0.read_other();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,6 +182,24 @@ mod tests {
         assert_eq!(tags, ["latest 1.0.0"]);
         let twice = r#"{"versions":{"1.0.0":{"os":"a"},"0.1.0":{},"1.0.0":{"os":"b"}}}"#;
         assert_eq!(read(twice), [kept("0.1.0", "{}"), kept("1.0.0", r#"{"os":"b"}"#)], "the last counts");
+    }
+
+    #[test]
+    fn a_sha_1_sum_is_kept_where_it_is_needed() {
+        let kept = |dist: &str| {
+            let json = format!(r#"{{"versions":{{"1.0.0":{{"dist":{dist}}}}}}}"#);
+            read(&json)[0].1.clone()
+        };
+        assert_eq!(
+            kept(r#"{"shasum":"00","integrity":"sha512-x","tarball":"t"}"#),
+            r#"{"dist":{"tarball":"t","integrity":"sha512-x"}}"#
+        );
+        for none in [r#""""#, "null", "7"] {
+            let dist = format!(r#"{{"integrity":{none},"shasum":"00"}}"#);
+            assert_eq!(kept(&dist), format!(r#"{{"dist":{dist}}}"#));
+        }
+        assert_eq!(kept("{}"), r#"{"dist":{}}"#);
+        assert_eq!(kept("[{}]"), r#"{"dist":null}"#);
     }
 
     #[test]
