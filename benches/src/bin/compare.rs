@@ -40,6 +40,9 @@ struct Args {
     /// Let no program take part that is not named with --peer
     #[arg(long)]
     only_named: bool,
+    /// Only what the fix costs: let lockstep and lockstep without coordination take part, and who is named with --peer
+    #[arg(long)]
+    fix: bool,
     /// Where to install: what it is called, and a directory there
     #[arg(long = "disk", value_name = "NAME=DIR", default_values = ["tmpfs=/dev/shm/lockstep-compare", "disk=target/compare"])]
     disks: Vec<String>,
@@ -101,8 +104,9 @@ const KINDS: &[(&str, &[Kind])] = &[
 /// everyone else.
 fn peers(args: &Args) -> io::Result<Vec<Peer>> {
     let lockstep = benches::lockstep::executable(args.lockstep.as_deref())?;
-    let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated, Kind::LockstepShared, Kind::LockstepHoisted];
-    let mut peers: Vec<_> = kinds.into_iter().map(|kind| Peer::new(kind, lockstep.clone())).collect();
+    let others = if args.fix { &[][..] } else { &[Kind::LockstepShared, Kind::LockstepHoisted] };
+    let kinds = [Kind::Lockstep, Kind::LockstepUncoordinated].iter().chain(others);
+    let mut peers: Vec<_> = kinds.map(|kind| Peer::new(*kind, lockstep.clone())).collect();
     let mut named = Vec::new();
     for peer in &args.peers {
         let (kind, path) = pair(peer)?;
@@ -112,7 +116,7 @@ fn peers(args: &Args) -> io::Result<Vec<Peer>> {
     peers.extend(builds.map(|(_, executable)| Peer::build(executable)));
     for (name, kinds) in KINDS {
         let by_name = named.iter().find(|(named, _)| named == name).map(|(_, path)| path.clone());
-        let found = by_name.or_else(|| if args.only_named { None } else { program::find(name) });
+        let found = by_name.or_else(|| if args.only_named || args.fix { None } else { program::find(name) });
         if let Some(executable) = found {
             for kind in *kinds {
                 peers.push(Peer::new(*kind, executable.clone()).with_version()?);
