@@ -100,9 +100,9 @@ impl StoreDir {
         self.root.join("index.db")
     }
 
-    /// Where downloads are locked among processes; see [`DownloadLocks`](super::DownloadLocks).
-    pub fn locks_path(&self) -> PathBuf {
-        self.root.join("locks")
+    /// Where downloads are locked among processes, one of several files; see [`DownloadLocks`](super::DownloadLocks).
+    pub fn locks_path(&self, number: usize) -> PathBuf {
+        self.root.join(format!("locks-{number}"))
     }
 
     /// Where packages are that all projects share, each with its dependencies beside it; `virtual_store::shared` knows how.

@@ -1,11 +1,11 @@
-//! Which tarballs are being downloaded into this store, known to every process: one lock a tarball, all in one file.
+//! Which tarballs are being downloaded into this store, known to every process: one lock a tarball, in a few files.
 //!
-//! A lock is a byte of `locks`, at an offset drawn from the row's key. It is held from before the request until the row is
-//! committed, so whoever gets it afterwards finds the row. The system takes the locks of a process back when it ends, however
-//! it ends. Within a process the coordination above decides; here its tasks count as one holder.
+//! A lock is a byte of one of the files `locks-*`: which file and which byte is drawn from the row's key. It is held from before
+//! the request until the row is committed, so whoever gets it afterwards finds the row. The system takes the locks of a process
+//! back when it ends, however it ends. Within a process the coordination above decides; here its tasks count as one holder.
 //!
 //! An install that knows that nobody else has used the store since it came need not look into the index under each lock. So
-//! all installs share the lock of one place, and who comes leaves a word at the beginning of the file. Whoever came before is
+//! all installs share the lock of one place, and who comes leaves a word at the beginning of its file. Whoever came before is
 //! seen by that lock, or has ended and committed all it had. Whoever comes later leaves another word before it touches a
 //! tarball, and whoever then takes the same tarball's lock reads it. That is why [`DownloadLocks::come`] goes before
 //! [`DownloadLocks::look_around`], and both before the first look into the index. One that cannot leave its word, because the
@@ -21,6 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The place that all installs on a store share. No tarball's: digests do not begin with 62 zeros.
 const PRESENCE: u64 = 0;
 
+/// How many files the places are spread over. The system goes through all locks of a file for each that is taken or given back,
+/// and an install may hold a thousand until their rows are committed.
+const FILES: usize = 16;
+
 /// The locks of one install on one store.
 #[derive(Debug)]
 pub struct DownloadLocks {
@@ -32,7 +36,7 @@ pub struct DownloadLocks {
 #[derive(Debug)]
 struct State {
     store: StoreDir,
-    file: Option<LockFile>,
+    files: [Option<LockFile>; FILES],
     /// Whether nobody else has used the store since this install came, as far as it knows.
     alone: bool,
     /// Place → how many of this process's downloads hold it.
@@ -49,7 +53,8 @@ pub struct DownloadLock {
 impl DownloadLocks {
     /// The locks of this store.
     pub fn new(store: &StoreDir) -> Arc<Self> {
-        let state = State { store: store.clone(), file: None, alone: false, holders: BTreeMap::new() };
+        let state =
+            State { store: store.clone(), files: [const { None }; FILES], alone: false, holders: BTreeMap::new() };
         Arc::new(DownloadLocks { word: rt::unique(), state: Mutex::new(state) })
     }
 
@@ -60,7 +65,7 @@ impl DownloadLocks {
     /// When the file cannot be opened or written, or the system or the filesystem has no such locks.
     pub fn come(&self) -> io::Result<()> {
         let mut state = self.state();
-        let file = state.file()?;
+        let file = state.file(PRESENCE)?;
         match file.try_share(PRESENCE)? {
             true => file.sign(&self.word),
             false => Err(io::ErrorKind::WouldBlock.into()),
@@ -74,7 +79,7 @@ impl DownloadLocks {
     /// When the system or the filesystem has no such locks.
     pub fn look_around(&self) -> io::Result<()> {
         let mut state = self.state();
-        state.alone = !state.file()?.is_held_elsewhere(PRESENCE)?;
+        state.alone = !state.file(PRESENCE)?.is_held_elsewhere(PRESENCE)?;
         Ok(())
     }
 
@@ -96,7 +101,7 @@ impl DownloadLocks {
         if !state.alone || !state.try_lock(place).unwrap_or(false) {
             return None;
         }
-        state.alone = state.file().and_then(|file| file.is_signed(&self.word)).unwrap_or(false);
+        state.alone = state.file(PRESENCE).and_then(|file| file.is_signed(&self.word)).unwrap_or(false);
         if state.alone {
             return Some(DownloadLock { locks: self.clone(), place });
         }
@@ -110,12 +115,14 @@ impl DownloadLocks {
 }
 
 impl State {
-    fn file(&mut self) -> io::Result<&LockFile> {
-        match &mut self.file {
+    /// The file in which a place is.
+    fn file(&mut self, place: u64) -> io::Result<&LockFile> {
+        let number = number_of(place);
+        match &mut self.files[number] {
             Some(file) => Ok(file),
             file => {
                 let _owner = self.store.act_as_owner();
-                Ok(file.insert(LockFile::open(&self.store.locks_path())?))
+                Ok(file.insert(LockFile::open(&self.store.locks_path(number))?))
             }
         }
     }
@@ -126,7 +133,7 @@ impl State {
             *count += 1;
             return Ok(true);
         }
-        let is_ours = self.file()?.try_lock(place)?;
+        let is_ours = self.file(place)?.try_lock(place)?;
         if is_ours {
             self.holders.insert(place, 1);
         }
@@ -139,7 +146,8 @@ impl State {
         *count -= 1;
         if *count == 0 {
             self.holders.remove(&place);
-            self.file.as_ref().expect("a lock that is held has its file open").unlock(place);
+            let file = self.files[number_of(place)].as_ref();
+            file.expect("a lock that is held has its file open").unlock(place);
         }
     }
 }
@@ -148,6 +156,11 @@ impl Drop for DownloadLock {
     fn drop(&mut self) {
         self.locks.state().unlock(self.place);
     }
+}
+
+/// Which file a place is in.
+fn number_of(place: u64) -> usize {
+    usize::try_from(place % FILES as u64).expect("less than the number of files")
 }
 
 /// Two tarballs at one place would wait for each other, and be right all the same.

@@ -246,7 +246,7 @@ fn has_no_log_and_gets_none(error: &rusqlite::Error) -> bool {
 /// Whether the index can be locked: without locks it is only read.
 fn has_locks(store: &StoreDir) -> bool {
     let _owner = store.act_as_owner();
-    rt::has_locks(&store.locks_path())
+    rt::has_locks(&store.locks_path(0))
 }
 
 /// Why, and what to do about it, where SQLite says neither.
