@@ -144,7 +144,7 @@ fn what_root_puts_into_somebodys_store_is_that_users() {
     assert!(Command::new("chown").arg(NOBODY.to_string()).arg(&store).status().unwrap().success());
     chmod("a+rX", root.path());
     succeeded(&lockstep(&registry, &first, &[]));
-    assert!(store.join("v3/locks").exists() && store.join("v3/packuments").exists());
+    assert!(store.join("v3/locks-0").exists() && store.join("v3/packuments").exists());
     assert_eq!(of_root(&store), [""; 0]);
 
     // That user goes on with it: new files beside those that are there, and new rows.

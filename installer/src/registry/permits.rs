@@ -12,8 +12,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-/// How many files are open at most besides the sockets of requests: the store's, and one for each thread that writes.
-const OTHER_FILES_MAX: usize = 64;
+/// How many files are open at most besides the sockets of requests: the store's, with those of its locks, and one for each thread
+/// that writes.
+const OTHER_FILES_MAX: usize = 80;
 
 /// How many requests may be in flight: as many as is wished, as long as the system has files for them. A request may take two
 /// sockets, where another's falls free while its own is being opened.
@@ -191,7 +192,7 @@ mod tests {
     fn there_are_no_more_requests_than_the_system_has_files_for() {
         assert_eq!(requests_max(64, None), 64);
         assert_eq!(requests_max(64, Some(1024)), 64);
-        assert_eq!(requests_max(200, Some(256)), 96);
+        assert_eq!(requests_max(200, Some(256)), 88);
         assert_eq!(requests_max(64, Some(20)), 1, "what is missing then is told by whoever needs it");
     }
 
