@@ -8,8 +8,8 @@ use benches::cost_free::{Instant, key};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use dashmap::DashMap;
-use foldhash::fast::FixedState;
 use installer::registry::Demand;
+use installer::rt::sync;
 use installer::tarball::{CacheKey, Caller, Coordinator, Download, Fetched, MemCache, TarballError};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Cache for Cells {
 
 /// The map that the coordination is built on, by itself: whoever finds nothing does the work, whoever else does it too.
 #[derive(Clone, Default)]
-struct MapAlone(Arc<DashMap<CacheKey, Arc<Fetched>, FixedState>>);
+struct MapAlone(Arc<sync::DashMap<CacheKey, Arc<Fetched>>>);
 
 impl Cache for MapAlone {
     fn fresh() -> Self {

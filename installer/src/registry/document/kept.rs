@@ -99,22 +99,20 @@ struct Manifest<'t> {
 
 impl<'de> Object<'de> for Manifest<'_> {
     fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Manifest { text, fields } = self;
-        let mut separator = b'{';
+        let mut object = ObjectText::new(self.text);
         while let Some(Key(key)) = map.next_key()? {
-            let Some((_, kept)) = fields.iter().find(|(name, _)| *name == key) else {
+            let Some((_, kept)) = self.fields.iter().find(|(name, _)| *name == key) else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            write_key(text, separator, &key);
-            separator = b',';
+            let text = object.key(&key);
             match kept {
                 Kept::Whole => text.extend_from_slice(map.next_value::<&RawValue>()?.get().as_bytes()),
                 Kept::Part(fields) => map.next_value_seed(OrAnything(Manifest { text, fields }))?,
                 Kept::Dist => map.next_value_seed(OrAnything(Dist(text)))?,
             }
         }
-        end(text, separator);
+        object.end();
         Ok(())
     }
 
@@ -123,8 +121,8 @@ impl<'de> Object<'de> for Manifest<'_> {
     }
 }
 
-/// Copies what leads to a tarball. Its SHA-1 sum is kept only where there is no integrity, which nobody looks beyond: it would be
-/// an eighth of all that is kept.
+/// Copies what leads to a tarball. Its SHA-1 sum is kept only where there is no integrity, which whoever reads a version asks for
+/// first: it would be an eighth of all that is kept.
 struct Dist<'t>(&'t mut Vec<u8>);
 
 impl<'de> Object<'de> for Dist<'_> {
@@ -141,15 +139,13 @@ impl<'de> Object<'de> for Dist<'_> {
         if integrity.is_some_and(|integrity| integrity.get().starts_with('"') && integrity.get() != "\"\"") {
             *shasum = None;
         }
-        let mut separator = b'{';
+        let mut object = ObjectText::new(self.0);
         for (name, value) in FIELDS.iter().zip(values) {
             if let Some(value) = value {
-                write_key(self.0, separator, name);
-                separator = b',';
-                self.0.extend_from_slice(value.get().as_bytes());
+                object.key(name).extend_from_slice(value.get().as_bytes());
             }
         }
-        end(self.0, separator);
+        object.end();
         Ok(())
     }
 
@@ -158,18 +154,33 @@ impl<'de> Object<'de> for Dist<'_> {
     }
 }
 
-fn write_key(text: &mut Vec<u8>, separator: u8, key: &str) {
-    text.extend_from_slice(&[separator, b'"']);
-    text.extend_from_slice(key.as_bytes());
-    text.extend_from_slice(b"\":");
+/// An object that is being written.
+struct ObjectText<'t> {
+    text: &'t mut Vec<u8>,
+    /// What comes before the next key.
+    separator: u8,
 }
 
-/// Ends an object, which is empty where the next separator would be the first.
-fn end(text: &mut Vec<u8>, separator: u8) {
-    if separator == b'{' {
-        text.push(b'{');
+impl<'t> ObjectText<'t> {
+    fn new(text: &'t mut Vec<u8>) -> Self {
+        ObjectText { text, separator: b'{' }
     }
-    text.push(b'}');
+
+    /// Writes a key; its value goes to what comes back.
+    fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.text.extend_from_slice(&[self.separator, b'"']);
+        self.text.extend_from_slice(key.as_bytes());
+        self.text.extend_from_slice(b"\":");
+        self.separator = b',';
+        self.text
+    }
+
+    fn end(self) {
+        if self.separator == b'{' {
+            self.text.push(b'{');
+        }
+        self.text.push(b'}');
+    }
 }
 
 /// Something that is read from an object, and that is known what to make of where there is none.
