@@ -23,6 +23,10 @@ const PACKAGES: usize = 500;
 /// Enough for none to be evicted.
 const CAPACITY: usize = 2 * PACKAGES;
 
+/// The allocator of the installer's program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Fetch = Result<Arc<Fetched>, Arc<TarballError>>;
 
 /// A cache in which the first who asks does the work.

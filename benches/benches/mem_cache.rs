@@ -10,6 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime;
 
+/// The allocator of the installer's program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn mem_cache(c: &mut Criterion) {
     // One thread: with several, waking a thread that sleeps costs a hundred times what the cache does.
     let runtime = runtime::Builder::new_current_thread().build().expect("a runtime");

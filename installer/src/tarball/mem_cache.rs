@@ -18,7 +18,7 @@
 use super::coordinator::{CacheKey, Caller, Coordinator, Download};
 use super::{Fetched, TarballError};
 use crate::registry::Demand;
-use crate::rt::sync::{Arc, AtomicBool, DashMap, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::rt::sync::{Arc, AtomicBool, DashMap, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 use crate::rt::{self, Event, Point};
 use dashmap::mapref::entry::Entry;
 use tokio::sync::Notify;
@@ -39,7 +39,8 @@ pub struct MemCache {
 
 #[derive(Debug)]
 struct Slot {
-    state: Mutex<State>,
+    /// How it ended: nothing while its leader runs, and never changed afterwards.
+    end: OnceLock<Outcome>,
     changed: Notify,
     /// Raised as soon as the install waits for this slot.
     demand: Demand,
@@ -48,13 +49,7 @@ struct Slot {
     leader: Mutex<Option<rt::JoinHandle<()>>>,
 }
 
-#[derive(Debug)]
-enum State {
-    InProgress,
-    Done(Outcome),
-}
-
-/// How a slot ended. Once set it never changes.
+/// How a slot ended.
 #[derive(Debug, Clone)]
 enum Outcome {
     Available(Arc<Fetched>),
@@ -144,14 +139,27 @@ async fn lead<D: Download>(leadership: Leadership, download: D) {
     rt::event(|| Event::Lead { key: leadership.key.to_string() });
     rt::point(Point::LeaderStart).await;
     let result = download.run(leadership.slot.demand.clone()).await;
+    let outcome = Outcome::of(result, leadership.slot.starter);
     rt::point(Point::LeaderPublish).await;
-    leadership.publish(result).await;
+    leadership.publish(outcome);
+    rt::point(Point::LeaderNotify).await;
+    // Dropping the leadership wakes the waiters.
+}
+
+impl Outcome {
+    fn of(result: Result<Fetched, TarballError>, starter: Caller) -> Self {
+        match result {
+            Ok(fetched) => Outcome::Available(Arc::new(fetched)),
+            Err(error) if starter == Caller::Prefetch && !error.is_permanent() => Outcome::Retryable(Arc::new(error)),
+            Err(error) => Outcome::Failed(Arc::new(error)),
+        }
+    }
 }
 
 impl Slot {
     fn new(starter: Caller) -> Self {
         Slot {
-            state: Mutex::new(State::InProgress),
+            end: OnceLock::new(),
             changed: Notify::new(),
             demand: starter.demand(),
             starter,
@@ -159,17 +167,14 @@ impl Slot {
         }
     }
 
-    fn finished(&self) -> Option<Outcome> {
-        match &*lock(&self.state) {
-            State::InProgress => None,
-            State::Done(outcome) => Some(outcome.clone()),
-        }
+    fn finished(&self) -> Option<&Outcome> {
+        self.end.get()
     }
 
     /// Waits until the slot has ended.
     async fn outcome(&self, key: &CacheKey) -> Outcome {
         if let Some(outcome) = self.finished() {
-            return outcome;
+            return outcome.clone();
         }
         loop {
             rt::point(Point::WaiterRegister).await;
@@ -177,7 +182,7 @@ impl Slot {
             changed.as_mut().enable();
             // Registered: a flip before this line is seen here, a flip after it wakes us.
             if let Some(outcome) = self.finished() {
-                return outcome;
+                return outcome.clone();
             }
             rt::point(Point::WaiterPark).await;
             rt::event(|| Event::Wait { key: key.to_string() });
@@ -188,12 +193,7 @@ impl Slot {
 
     /// Flips the slot, once. Returns whether this call did.
     fn flip(&self, outcome: Outcome) -> bool {
-        let mut state = lock(&self.state);
-        let in_progress = matches!(*state, State::InProgress);
-        if in_progress {
-            *state = State::Done(outcome);
-        }
-        in_progress
+        self.end.set(outcome).is_ok()
     }
 }
 
@@ -205,14 +205,7 @@ struct Leadership {
 }
 
 impl Leadership {
-    async fn publish(self, result: Result<Fetched, TarballError>) {
-        let outcome = match result {
-            Ok(fetched) => Outcome::Available(Arc::new(fetched)),
-            Err(error) if self.slot.starter == Caller::Prefetch && !error.is_permanent() => {
-                Outcome::Retryable(Arc::new(error))
-            }
-            Err(error) => Outcome::Failed(Arc::new(error)),
-        };
+    fn publish(&self, outcome: Outcome) {
         let label = match outcome {
             Outcome::Available(_) => "available",
             Outcome::Failed(_) => "failed",
@@ -223,8 +216,6 @@ impl Leadership {
         }
         assert!(self.slot.flip(outcome), "{} was ended by somebody who does not lead it", self.key);
         rt::event(|| Event::Publish { key: self.key.to_string(), outcome: label });
-        rt::point(Point::LeaderNotify).await;
-        // Dropping the leadership wakes the waiters.
     }
 
     /// Frees the key for the next leader; leaves another leader's slot alone. Comes before the flip, so that a waiter

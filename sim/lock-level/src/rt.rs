@@ -13,6 +13,32 @@ pub mod sync {
     pub use shuttle::sync::atomic::{AtomicBool, Ordering};
     pub use shuttle::sync::{Mutex, MutexGuard};
     pub use std::sync::{Arc, PoisonError};
+
+    /// What is set once. Shuttle has none of its own: a lock of shuttle's makes each look at it, and its setting, a point.
+    #[derive(Debug)]
+    pub struct OnceLock<T> {
+        point: Mutex<()>,
+        value: std::sync::OnceLock<T>,
+    }
+
+    impl<T> OnceLock<T> {
+        /// Nothing yet.
+        pub fn new() -> Self {
+            OnceLock { point: Mutex::new(()), value: std::sync::OnceLock::new() }
+        }
+
+        /// What it was set to.
+        pub fn get(&self) -> Option<&T> {
+            drop(self.point.lock());
+            self.value.get()
+        }
+
+        /// Sets it; gives the value back where it is set.
+        pub fn set(&self, value: T) -> Result<(), T> {
+            drop(self.point.lock());
+            self.value.set(value)
+        }
+    }
 }
 
 /// Why a task gave no result.
