@@ -1,6 +1,6 @@
 //! What people and programs are told: the four numbers, the summary, NDJSON, errors; and what is not told.
 
-use crate::support::{LocalRegistry, Package, command, failed, lockstep, project, says, succeeded};
+use crate::support::{LocalRegistry, Package, command, failed, lockstep, project, run, says, succeeded};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -121,6 +121,13 @@ fn what_is_no_terminal_gets_plain_lines() {
     assert_eq!(lines[..lines.len() - 1], expected);
     let last = lines.last().unwrap();
     assert!(last.starts_with("Done in ") && last.ends_with(" s, 4 packages"), "{last}");
+}
+
+#[test]
+fn an_edit_is_resolving_once() {
+    let (registry, dir) = (registry(), application());
+    let text = succeeded(&run(&registry, dir.path(), "add", &["leaf"]));
+    assert_eq!(text.matches("Resolving dependencies").count(), 1, "{text}");
 }
 
 #[test]

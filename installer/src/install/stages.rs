@@ -60,7 +60,10 @@ pub(super) async fn lockfile<C: Coordinator>(
         lockfile.check_names()?;
         return Ok(LockfileInForce { lockfile: lockfile.clone(), is_new: false });
     }
-    session.report(ProgressEvent::Stage { stage: Stage::Resolving });
+    // What an edit saves was chosen just now: it has been said.
+    if session.options.edit.is_none() {
+        session.report(ProgressEvent::Stage { stage: Stage::Resolving });
+    }
     let lockfile = resolve(project, session).await?;
     lockfile.check_names()?;
     Ok(LockfileInForce { lockfile: Arc::new(lockfile.into()), is_new: true })

@@ -16,14 +16,12 @@ pub struct LineReporter<W: Write + Send> {
 struct State<W> {
     out: W,
     counts: Counts,
-    /// The last one that has begun.
-    stage: Option<Stage>,
 }
 
 impl<W: Write + Send> LineReporter<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
-        LineReporter { state: Mutex::new(State { out, counts: Counts::default(), stage: None }) }
+        LineReporter { state: Mutex::new(State { out, counts: Counts::default() }) }
     }
 }
 
@@ -32,12 +30,6 @@ impl<W: Write + Send> Reporter for LineReporter<W> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.counts.add(event);
         let counts = state.counts;
-        if let ProgressEvent::Stage { stage } = event
-            && state.stage.replace(*stage) == Some(*stage)
-        {
-            // `add` chooses what it saves before the rest is chosen.
-            return;
-        }
         let line = match event {
             ProgressEvent::Stage { stage: Stage::Waiting } => WAITING.to_owned(),
             ProgressEvent::Stage { stage: Stage::Resolving } => "Resolving dependencies".to_owned(),
@@ -98,9 +90,7 @@ mod tests {
     fn warnings_and_stages_become_lines() {
         let mut out = Vec::new();
         let reporter = LineReporter::new(&mut out);
-        for _ in 0..2 {
-            reporter.report(&ProgressEvent::Stage { stage: Stage::Resolving });
-        }
+        reporter.report(&ProgressEvent::Stage { stage: Stage::Resolving });
         reporter.report(&ProgressEvent::Warning { code: "X", message: "careful".into() });
         reporter.report(&ProgressEvent::DownloadEnded { url: "u".into() });
         assert_eq!(String::from_utf8(out).unwrap(), "Resolving dependencies\nWARN  careful\n");
