@@ -8,13 +8,14 @@
 //! to the next.
 
 use super::demand::Demand;
+use crate::store::LOCK_FILES;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// How many files are open at most besides the sockets of requests: the store's, with those of its locks, and one for each thread
 /// that writes.
-const OTHER_FILES_MAX: usize = 80;
+const OTHER_FILES_MAX: usize = 64 + LOCK_FILES;
 
 /// How many requests may be in flight: as many as is wished, as long as the system has files for them. A request may take two
 /// sockets, where another's falls free while its own is being opened.

@@ -23,7 +23,7 @@ const PRESENCE: u64 = 0;
 
 /// How many files the places are spread over. The system goes through all locks of a file for each that is taken or given back,
 /// and an install may hold a thousand until their rows are committed.
-const FILES: usize = 16;
+pub const LOCK_FILES: usize = 16;
 
 /// The locks of one install on one store.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct DownloadLocks {
 #[derive(Debug)]
 struct State {
     store: StoreDir,
-    files: [Option<LockFile>; FILES],
+    files: [Option<LockFile>; LOCK_FILES],
     /// Whether nobody else has used the store since this install came, as far as it knows.
     alone: bool,
     /// Place → how many of this process's downloads hold it.
@@ -54,7 +54,7 @@ impl DownloadLocks {
     /// The locks of this store.
     pub fn new(store: &StoreDir) -> Arc<Self> {
         let state =
-            State { store: store.clone(), files: [const { None }; FILES], alone: false, holders: BTreeMap::new() };
+            State { store: store.clone(), files: [const { None }; LOCK_FILES], alone: false, holders: BTreeMap::new() };
         Arc::new(DownloadLocks { word: rt::unique(), state: Mutex::new(state) })
     }
 
@@ -160,7 +160,7 @@ impl Drop for DownloadLock {
 
 /// Which file a place is in.
 fn number_of(place: u64) -> usize {
-    usize::try_from(place % FILES as u64).expect("less than the number of files")
+    usize::try_from(place % LOCK_FILES as u64).expect("less than the number of files")
 }
 
 /// Two tarballs at one place would wait for each other, and be right all the same.

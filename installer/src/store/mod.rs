@@ -15,7 +15,7 @@ pub mod verify;
 
 pub use cafs::{Digest, PackageFiles, StoreDir, StoredFile, digest};
 pub use cas_writer::CasWriter;
-pub use download_locks::{DownloadLock, DownloadLocks};
+pub use download_locks::{DownloadLock, DownloadLocks, LOCK_FILES};
 pub use index::{IndexError, RowKey, StoreIndex};
 pub use index_writer::{BUSY_PAUSES, QueuedRow, StoreIndexWriter, WriterHandle, WriterSettings, WriterStopped};
 pub use prefetch_cas_paths::prefetch_cas_paths;
